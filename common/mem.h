@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory: allocation that does not fail. Out of memory ends the process with a line on standard error and exit 71:
+// nothing is lost by that, as every checkpoint follows what is durable. Free with free(3).
+#ifndef TAILRACE_COMMON_MEM_H
+#define TAILRACE_COMMON_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t size);
+void *mem_zalloc(size_t size);
+void *mem_realloc(void *ptr, size_t size);
+char *mem_strdup(const char *text);
+
+// A NUL-terminated copy of n bytes.
+char *mem_strndup(const void *ptr, size_t n);
+
+#endif

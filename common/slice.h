@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slice: borrowed bytes with a length; not NUL-terminated, may hold any byte. Whoever hands one out says how long
+// it lives. {NULL, 0} is "no bytes".
+#ifndef TAILRACE_COMMON_SLICE_H
+#define TAILRACE_COMMON_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct slice {
+    const uint8_t *ptr;
+    size_t len;
+};
+
+// For printf's "%.*s": SLICE_FMT in the format, SLICE_ARG(s) in the arguments.
+#define SLICE_FMT "%.*s"
+#define SLICE_ARG(s) (int)(s).len, (const char *)(s).ptr
+
+static inline struct slice slice_of(const void *ptr, size_t len)
+{
+    return (struct slice){ptr, len};
+}
+
+static inline struct slice slice_of_str(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, text ? strlen(text) : 0};
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool slice_eq_str(struct slice a, const char *text)
+{
+    return slice_eq(a, slice_of_str(text));
+}
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stop flag: raised by SIGTERM and SIGINT, read by every loop that waits. SIGPIPE is ignored.
+#ifndef TAILRACE_COMMON_STOP_H
+#define TAILRACE_COMMON_STOP_H
+
+#include <stdbool.h>
+
+// Called once by main before threads start.
+void stop_init(void);
+bool stop_requested(void);
+void stop_request(void);
+
+// Sleeps, but wakes within 50 ms of the flag; true when the whole time passed, false when the flag was raised.
+bool stop_sleep_ms(unsigned ms);
+
+#endif
