@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154 # common.sh is read before it
+# Oracle MySQL 9.7 with GTIDs and full row metadata: mysql://root@127.0.0.1, no password.
+#
+# Debian carries it only in sid, whose libc is newer than Debian 12's. So the packages and all they
+# need are unpacked into a tree in the cache, without touching the system, and run through the
+# tree's own dynamic loader. The same tree holds Oracle's libmysqlclient, librdkafka, yajl, cmocka,
+# zlib and zstd with their headers: a sysroot for building against that client (client_flags).
+
+# Raise the revision when the list of packages changes: caches of before are then not used.
+mysql_release=9.7
+mysql_tree=$cache/mysql-$mysql_release-1
+mysql_packages='mysql-server-core mysql-client-core libmysqlclient-dev libc6-dev librdkafka-dev
+    libyajl-dev libcmocka-dev zlib1g-dev libzstd-dev'
+# Needed by maintainer scripts only, which nobody runs here.
+mysql_unneeded='systemd|perl|passwd|iproute2'
+mysql_triplet=x86_64-linux-gnu
+mysql_loader=ld-linux-x86-64.so.2
+mysql_port=$(port 1)
+
+install() { cached "${mysql_tree##*/}" fill_tree; }
+
+fill_tree() { # DIR
+    need curl apt-get dpkg-deb
+    say "MySQL $mysql_release and its client library: fetching about 110 Debian packages (160 MB)"
+    private_apt "$1"
+    (
+        export APT_CONFIG=$1/apt/apt.conf
+        retry quietly apt-get -qq update
+        cd "$1/apt" || exit
+        # shellcheck disable=SC2086 # a list of packages
+        apt-get -qq --simulate install $mysql_packages | awk '$1 == "Inst" { print $2 }' |
+            grep -Ev "^($mysql_unneeded)" > names
+        retry quietly xargs -a names apt-get -qq download
+    )
+    unpack_tree "$1"
+    rm -rf "$1/apt"
+}
+
+# private_apt DIR: an apt with its own lists and an empty record of what is installed, for sid on
+# the mirror that this machine uses anyway. It checks signatures and hashes as ever.
+private_apt() {
+    local apt=$1/apt mirror
+    mkdir -p "$apt"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
+    : > "$apt/state/status"
+    mirror=$(debian_mirror)
+    [ -n "$mirror" ] || die "no Debian mirror in /etc/apt/sources.list or sources.list.d"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" \
+        > "$apt/etc/sources.list"
+    cat > "$apt/apt.conf" <<CONF
+Dir::State "$apt/state"; Dir::State::status "$apt/state/status"; Dir::Cache "$apt/cache";
+Dir::Etc "$apt/etc"; Dir::Etc::sourcelist "$apt/etc/sources.list"; Dir::Etc::sourceparts "-";
+APT::Install-Recommends "false"; APT::Sandbox::User ""; Acquire::Languages "none";
+Acquire::Check-Valid-Until "false"; Acquire::Retries "3";
+CONF
+}
+
+debian_mirror() {
+    local lists=/etc/apt/sources.list
+    { cat $lists.d/debian.sources $lists $lists.d/*.list 2> /dev/null || true; } |
+        sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb .*(https?:[^ ]*debian\/?) .*/\1/p' | sed -n 1p
+}
+
+unpack_tree() { # DIR
+    local deb link
+    for deb in "$1"/apt/*.deb; do dpkg-deb -x "$deb" "$1"; done
+    for link in lib lib64 bin; do
+        [ -e "$1/$link" ] || ln -s "usr/$link" "$1/$link"
+    done
+    mysql_tree=$1 mysql_run sbin/mysqld --version | sed -nE 's/.* Ver ([0-9.]+).*/\1/p' \
+        > "$1/version"
+    case $(cat "$1/version") in
+    "$mysql_release".*) ;;
+    *) say "note: sid now carries MySQL $(cat "$1/version"), not $mysql_release" ;;
+    esac
+}
+
+# mysql_run BIN ARG…: a program of the tree, e.g. mysql_run bin/mysqladmin. Replaces this process
+# when called as the last thing of a subshell.
+mysql_run() {
+    local program=$1
+    shift
+    "$mysql_tree/usr/lib64/$mysql_loader" --library-path \
+        "$mysql_tree/usr/lib/$mysql_triplet:$mysql_tree/usr/lib/mysql" \
+        "$mysql_tree/usr/$program" "$@"
+}
+
+mysql_spawn() { # ARG… of mysqld
+    spawn mysql "$mysql_tree/usr/lib64/$mysql_loader" --library-path \
+        "$mysql_tree/usr/lib/$mysql_triplet:$mysql_tree/usr/lib/mysql" \
+        "$mysql_tree/usr/sbin/mysqld" --defaults-file="$(node_dir mysql)/my.cnf" "$@"
+}
+
+# The socket's name is relative to the data directory: a deep checkout cannot make it too long.
+configure() { # DIR
+    cat > "$1/my.cnf" <<CNF
+[mysqld]
+user=$(id -un)
+basedir=$mysql_tree/usr
+lc-messages-dir=$mysql_tree/usr/share/mysql
+character-sets-dir=$mysql_tree/usr/share/mysql/charsets
+plugin-dir=$mysql_tree/usr/lib/mysql/plugin
+datadir=$1/data
+tmpdir=$1/tmp
+secure-file-priv=$1/files
+socket=mysql.sock
+pid-file=mysql.pid
+port=$mysql_port
+bind-address=127.0.0.1
+mysqlx=0
+server-id=1
+gtid-mode=ON
+enforce-gtid-consistency=ON
+binlog-row-metadata=FULL
+binlog-row-value-options=
+binlog-transaction-compression=OFF
+max-allowed-packet=1G
+innodb-buffer-pool-size=256M
+innodb-flush-log-at-trx-commit=2
+sync-binlog=0
+CNF
+}
+
+start() {
+    local dir
+    dir=$(node_dir mysql)
+    mkdir -p "$dir"/{tmp,files}
+    configure "$dir"
+    if [ ! -d "$dir/data" ]; then
+        rm -rf "$dir/data.part"
+        mysql_spawn --initialize-insecure --datadir="$dir/data.part"
+        finish mysql
+        mv "$dir/data.part" "$dir/data"
+    fi
+    mysql_spawn
+    await mysql 60
+}
+
+alive() {
+    running mysql && mysql_run bin/mysqladmin --no-defaults --silent -uroot -h127.0.0.1 \
+        -P"$mysql_port" ping > /dev/null 2>&1
+}
+
+env() { echo "mysql://root@127.0.0.1:$mysql_port"; }
+version() { cat "$mysql_tree/version"; }
+
+# client_flags: for a Makefile to include. RPATH, not RUNPATH: with the latter the libstdc++ that
+# libmysqlclient needs would come from the system and be too old. All that such a program links
+# comes from the tree. The plug-in directory is needed for servers with mysql_native_password
+# (mysql_options MYSQL_PLUGIN_DIR, or LIBMYSQL_PLUGIN_DIR).
+client_flags() {
+    local lib=$mysql_tree/usr/lib/$mysql_triplet
+    echo "MYSQLCLIENT_CFLAGS = --sysroot=$mysql_tree -isystem $mysql_tree/usr/include/mysql"
+    echo "MYSQLCLIENT_LDFLAGS = --sysroot=$mysql_tree -L$lib -Wl,--disable-new-dtags" \
+        "-Wl,-rpath,$lib -Wl,-rpath-link,$lib -Wl,--dynamic-linker=$lib/$mysql_loader"
+    echo "MYSQLCLIENT_PLUGIN_DIR = $mysql_tree/usr/lib/mysql/plugin"
+}
