@@ -17,18 +17,18 @@ enum change_op {
 
 // Where a change comes from. file, pos and row, or gtid and total_order, name it for ever.
 struct origin {
-    struct slice server_version; // of tailrace that wrote the record
-    struct slice name;           // of the source, [source] name
-    uint64_t ts_us;              // of the commit, microseconds since 1970
+    struct slice version; // of tailrace that wrote the record
+    struct slice name;    // of the source, [source] name
+    uint64_t ts_us;       // of the commit, microseconds since 1970
     bool snapshot;
     bool has_thread;
     uint32_t server_id;
-    uint32_t row;        // within the row event, from 0
-    uint64_t thread;     // connection that made the change
-    uint64_t pos;        // of the row event in its file
-    struct slice file;   // of the binlog
-    struct slice gtid;   // empty: none
-    struct slice query;  // empty: not logged
+    uint32_t row;         // within the row event, from 0
+    uint64_t thread;      // connection that made the change
+    uint64_t pos;         // of the row event in its file
+    struct slice file;    // of the binlog
+    struct slice gtid;    // empty: none
+    struct slice query;   // empty: not logged
 };
 
 struct change {
@@ -37,7 +37,7 @@ struct change {
     const struct value *before; // table->n_columns values; NULL for insert and read
     const struct value *after;  // NULL for delete
     struct origin source;
-    struct slice transaction; // GTID, or file:pos of its start where there is none
+    struct slice transaction; // GTID, or file:pos of its start where there is none; empty: none (a snapshot)
     uint64_t total_order;     // within the transaction, from 1, over the tables that are read
     uint64_t encoded_ms;      // milliseconds since 1970
 };

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Number text: numbers as JSON has them, without the C library's formatting where that is slow.
+#ifndef TAILRACE_RECORD_NUMBER_TEXT_H
+#define TAILRACE_RECORD_NUMBER_TEXT_H
+
+#include "common/buf.h"
+
+void number_write_u64(struct buf *out, uint64_t v);
+void number_write_i64(struct buf *out, int64_t v);
+
+// The fewest significant digits that read back as the same double (or float); of several such texts the closest.
+// A negative zero is -0.0. What is no number (the server cannot store one) is the string "NaN", "inf" or "-inf".
+void number_write_double(struct buf *out, double v);
+void number_write_float(struct buf *out, float v);
+
+#endif
