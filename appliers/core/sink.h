@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sink: the seam between the applier core and a target. A driver is a table of functions; a sink is one connection of
+// it, used by one thread at a time. All drivers have the same files: main.c, sink.c, mapping.c (change → what is
+// written), checkpoint.c.
+//
+// The invariant: a batch's effect and the checkpoint of each partition in it happen in one atomic step, and only while
+// the partition still belongs to the owner that claimed it and still stands at the offset where the batch begins. So a
+// process that lost a partition cannot write any more, and a batch of unknown outcome (connection lost while it was
+// committed) is found out by resume(): either the checkpoint moved, or nothing happened.
+#ifndef TAILRACE_APPLIERS_CORE_SINK_H
+#define TAILRACE_APPLIERS_CORE_SINK_H
+
+#include "appliers/core/batch.h"
+#include "common/config.h"
+#include "common/err.h"
+
+struct sink;
+
+#define SINK_OWNER_BYTES 64
+#define SINK_OFFSET_NONE (-1) // no checkpoint yet
+
+// Names one partition's checkpoint in the target. Borrowed.
+struct sink_partition {
+    const char *group; // "<source>.apply.<driver>"
+    const char *topic;
+    int32_t partition;
+};
+
+struct sink_checkpoint {
+    char topic[256];
+    int32_t partition;
+    int64_t offset; // of the next record to read, SINK_OFFSET_NONE: none yet
+    char owner[SINK_OWNER_BYTES];
+    char gtid[GTID_TEXT_MAX]; // of the last applied change; "" without GTIDs
+    char file[POSITION_FILE_MAX];
+    uint64_t pos;
+    uint64_t ts_us;         // commit time of the last applied change
+    uint64_t applied_at_us; // when it was applied
+};
+
+struct sink_driver {
+    const char *name; // "mongodb"
+
+    // Connects and proves that the target can keep the guarantee (replica set, writable, rights); nothing is written.
+    // ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE, ERR_RETRY, with what mends it.
+    bool (*open)(const struct config *config, struct sink **sink, struct err *err);
+    void (*close)(struct sink *sink); // takes NULL
+
+    // Takes the partition over, whoever had it; *checkpoint says where to go on.
+    bool (*claim)(struct sink *sink, const struct sink_partition *partition, const char *owner,
+                  struct sink_checkpoint *checkpoint, struct err *err);
+
+    // One atomic step. ERR_REFUSED with sink_lost(err) when a partition is not `owner`'s any more; ERR_RETRY when the
+    // outcome is unknown or the target is not there; other classes: a change that the target refuses.
+    bool (*apply)(struct sink *sink, const char *group, const char *owner,
+                  const struct batch *batch, struct err *err);
+
+    // All checkpoints of the group, sorted by topic and partition; free(3) *checkpoints.
+    bool (*list)(struct sink *sink, const char *group, struct sink_checkpoint **checkpoints,
+                 size_t *n_checkpoints, struct err *err);
+
+    // Sets offset (SINK_OFFSET_NONE removes it) and clears the owner of these checkpoints, atomically.
+    bool (*reset)(struct sink *sink, const char *group, const struct sink_checkpoint *checkpoints,
+                  size_t n_checkpoints, struct err *err);
+};
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Command line: what every program has in common. Long options by getopt_long(3); each program declares its own in a
+// table of struct cli_option, from which --help is printed, and its manual page is checked.
+#ifndef TAILRACE_COMMON_CLI_H
+#define TAILRACE_COMMON_CLI_H
+
+#include "common/config.h"
+#include "common/err.h"
+
+struct cli_option {
+    const char *name;     // long name without dashes; NULL ends the table
+    char letter;          // 0: none
+    const char *argument; // "FILE"; NULL: takes none
+    const char *help;
+    // Receives the argument (NULL where it takes none). false and *err: refused, ERR_USAGE.
+    bool (*set)(void *into, const char *argument, struct err *err);
+};
+
+struct cli {
+    const char *program;  // "tailrace-publish"
+    const char *purpose;  // "publishes MySQL's row changes to Kafka"
+    const char *synopsis; // "[-c FILE] [--until-caught-up]"
+    const struct cli_option *options;
+    void *into; // given to each set()
+};
+
+// Parses options; --help and --version print and exit 0. Returns the index of the first operand.
+// On a wrong option: false, ERR_USAGE.
+MUST_CHECK bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand,
+                          struct err *err);
+
+// "program: text" on standard error; returns the exit code of the class.
+int cli_fail(const struct cli *cli, const struct err *err);
+
+// log_init from [log].
+void cli_log_init(const struct cli *cli, const struct config *config);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options: every key of the configuration file, once. To add one: a field in config.h, a line here, `make sample`.
+#include "common/config.h"
+
+#define AT(member) offsetof(struct config, member)
+#define TEXT(s, k, member, value, text) {s, k, OPTION_TEXT, AT(member), value, NULL, 0, 0, text}
+#define SECRET(s, k, member, text) {s, k, OPTION_SECRET, AT(member), "", NULL, 0, 0, text}
+#define BOOL(s, k, member, value, text) {s, k, OPTION_BOOL, AT(member), value, NULL, 0, 0, text}
+#define CHOICE(s, k, member, value, words, text)                                                   \
+    {s, k, OPTION_CHOICE, AT(member), value, words, 0, 0, text}
+#define NUMBER(s, k, member, value, least, most, text)                                             \
+    {s, k, OPTION_NUMBER, AT(member), value, NULL, least, most, text}
+#define SIZE(s, k, member, value, least, most, text)                                               \
+    {s, k, OPTION_SIZE, AT(member), value, NULL, least, most, text}
+#define DURATION(s, k, member, value, least, most, text)                                           \
+    {s, k, OPTION_DURATION, AT(member), value, NULL, least, most, text}
+
+#define MIB ((uint64_t)1 << 20)
+#define HOUR_MS ((uint64_t)3600000)
+
+const struct option_entry config_options[] = {
+    TEXT("source", "name", source.name, "",
+         "Name of this source: prefix of its topics, transactional.id, consumer groups. Required."),
+    TEXT("source", "host", source.host, "127.0.0.1", "Host of the MySQL or MariaDB server."),
+    NUMBER("source", "port", source.port, "3306", 1, 65535, "Port of the server."),
+    TEXT("source", "socket", source.socket, "", "Path of its socket; wins over host and port."),
+    TEXT("source", "user", source.user, "tailrace",
+         "Account with REPLICATION SLAVE and REPLICATION CLIENT."),
+    TEXT("source", "password_file", source.password_file, "",
+         "File whose first line is the password. Else TAILRACE_SOURCE_PASSWORD."),
+    SECRET("source", "password", source.password, "TAILRACE_SOURCE_PASSWORD"),
+    CHOICE("source", "tls", source.tls, "preferred", "off preferred required verify",
+           "Encryption: off, preferred, required, or verify (certificate and host name)."),
+    TEXT("source", "tls_ca", source.tls_ca, "", "Certificates of the authorities to trust."),
+    TEXT("source", "tls_cert", source.tls_cert, "", "Certificate of the client."),
+    TEXT("source", "tls_key", source.tls_key, "", "Its private key."),
+    NUMBER("source", "server_id", source.server_id, "7341", 1, UINT32_MAX,
+           "Our own server_id as a replica: no other replica may have it."),
+    DURATION("source", "heartbeat", source.heartbeat_ms, "1s", 100, HOUR_MS,
+             "How often a quiet server says that it is there."),
+    DURATION("source", "connect_timeout", source.connect_timeout_ms, "10s", 100, HOUR_MS,
+             "How long to wait for a connection."),
+
+    TEXT("kafka", "bootstrap.servers", kafka.bootstrap_servers, "127.0.0.1:9092",
+         "Brokers to start from, host:port, comma-separated."),
+    NUMBER("kafka", "partitions", kafka.partitions, "8", 1, 10000,
+           "Partitions of a topic that is created."),
+    NUMBER("kafka", "replication", kafka.replication, "1", 1, 100,
+           "Copies of each partition of a topic that is created."),
+
+    TEXT("publish", "start", publish.start, "earliest",
+         "Where the very first start begins: earliest, latest, gtid:SET, FILE:POS or time:ISO8601."),
+    CHOICE("publish", "delivery", publish.delivery, "exactly-once", "exactly-once at-least-once",
+           "exactly-once writes records and checkpoint in Kafka transactions."),
+    CHOICE("publish", "keyless", publish.keyless, "refuse", "refuse whole-row",
+           "A table without a primary key: refuse it, or take the whole row as the key."),
+    BOOL("publish", "tombstones", publish.tombstones, "true",
+         "A record with a null value after each delete, so that compaction forgets the key."),
+    BOOL("publish", "ddl_topic", publish.ddl_topic, "true",
+         "Each DDL statement with its position to the topic NAME.ddl."),
+    BOOL("publish", "transactions_topic", publish.transactions_topic, "false",
+         "Begin and end of each transaction with its counts to the topic NAME.transactions."),
+    SIZE("publish", "transaction_bytes", publish.transaction_bytes, "8MiB", 1024, 1024 * MIB,
+         "A Kafka transaction ends after so many bytes,"),
+    DURATION("publish", "transaction_time", publish.transaction_ms, "200ms", 1, 60000,
+             "or after this time, or at once when the source has nothing more to read."),
+    DURATION("publish", "checkpoint_time", publish.checkpoint_ms, "3s", 100, 60000,
+             "How often the checkpoint moves while no row change comes."),
+
+    TEXT("tables", "include", tables.include, "",
+         "Globs over db.table, comma-separated; empty: all but the server's own."),
+    TEXT("tables", "exclude", tables.exclude, "", "Globs that are left out of these."),
+
+    NUMBER("apply", "workers", apply.workers, "4", 1, 256,
+           "Threads that write to the target; each partition belongs to one of them."),
+    NUMBER("apply", "batch_records", apply.batch_records, "1000", 1, 100000,
+           "A batch ends after so many records,"),
+    SIZE("apply", "batch_bytes", apply.batch_bytes, "4MiB", 1024, 64 * MIB, "so many bytes,"),
+    DURATION("apply", "batch_time", apply.batch_ms, "0ms", 0, 60000,
+             "or this time after its first record; 0: as soon as the target is free."),
+
+    TEXT("mongodb", "uri", mongodb.uri, "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+         "Connection string, without a password."),
+    TEXT("mongodb", "password_file", mongodb.password_file, "",
+         "File whose first line is the password. Else TAILRACE_MONGODB_PASSWORD."),
+    SECRET("mongodb", "password", mongodb.password, "TAILRACE_MONGODB_PASSWORD"),
+
+    TEXT("redis", "host", redis.host, "127.0.0.1", "Host of the Redis server."),
+    NUMBER("redis", "port", redis.port, "6379", 1, 65535, "Port of the server."),
+    TEXT("redis", "socket", redis.socket, "", "Path of its socket; wins over host and port."),
+    NUMBER("redis", "database", redis.database, "0", 0, 1000000, "Number of the database."),
+    TEXT("redis", "user", redis.user, "", "ACL user; empty: the default user."),
+    TEXT("redis", "password_file", redis.password_file, "",
+         "File whose first line is the password. Else TAILRACE_REDIS_PASSWORD."),
+    SECRET("redis", "password", redis.password, "TAILRACE_REDIS_PASSWORD"),
+    CHOICE("redis", "format", redis.format, "hash", "hash json",
+           "A row is a hash of its columns, or one JSON string."),
+    DURATION("redis", "timeout", redis.timeout_ms, "10s", 100, HOUR_MS,
+             "How long to wait for a connection or a reply."),
+
+    CHOICE("log", "level", log.level, "info", "debug info warn error", "Least level that is logged."),
+    CHOICE("log", "format", log.format, "text", "text json", "key=value text, or JSON lines."),
+
+    {.section = NULL},
+};
