@@ -127,7 +127,7 @@ static bool next_above(char *text)
     return false;
 }
 
-// Third way: the decimal above the nearest one, for a power of two; `text` gets it.
+// Third way: the decimal above the nearest one, for a power of two; `text` gets it where it reads back.
 static bool above_reads_back(char *text, double v, int digits, const struct format *format)
 {
     int exponent;
@@ -137,8 +137,8 @@ static bool above_reads_back(char *text, double v, int digits, const struct form
     snprintf(above, sizeof above, "%.*e", digits - 1, v);
     if (!next_above(above) || !reads_back(above, v, format))
         return false;
-    snprintf(text, NUMBER_TEXT_MAX, "%.*g", digits, strtod(above, NULL));
-    return reads_back(text, v, format);
+    memcpy(text, above, sizeof above);
+    return true;
 }
 
 // v is positive and finite.
