@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arena: memory that is handed out piece by piece and taken back all at once. {0} is an empty one. Pieces live until
-// arena_reset or arena_deinit. A reset keeps one block, as large as all that was in use, so that a steady load stops
-// allocating; what an outlier left behind is given back at the reset after the next.
+// Arena: memory that is handed out piece by piece and taken back all at once. {0} is an empty one.
+// Pieces live until arena_reset or arena_deinit. A reset keeps one block, as large as all that was
+// in use, so that a steady load stops allocating; what an outlier left behind is given back at the
+// reset after the next.
 #ifndef TAILRACE_COMMON_ARENA_H
 #define TAILRACE_COMMON_ARENA_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Back-off: waits longer after each failure in a row, from first_ms doubling up to most_ms, a quarter of it random so
-// that many processes do not come back in step.
+// Back-off: waits longer after each failure in a row, from first_ms doubling up to most_ms, a
+// quarter of it random so that many processes do not come back in step.
 #ifndef TAILRACE_COMMON_BACKOFF_H
 #define TAILRACE_COMMON_BACKOFF_H
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buffer: bytes that grow at the end. {0} is an empty one; it keeps its memory over buf_clear, so a buffer that is
-// used again does not allocate. buf_deinit frees it. Slices of it die at the next append.
+// Buffer: bytes that grow at the end. {0} is an empty one; it keeps its memory over buf_clear, so a
+// buffer that is used again does not allocate. buf_deinit frees it. Slices of it die at the next
+// append.
 #ifndef TAILRACE_COMMON_BUF_H
 #define TAILRACE_COMMON_BUF_H
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command line: what every program has in common. Long options by getopt_long(3); each program declares its own in a
-// table of struct cli_option, from which --help is printed, and its manual page is checked.
+// Command line: what every program has in common. Long options by getopt_long(3); each program
+// declares its own in a table of struct cli_option, from which --help is printed, and its manual
+// page is checked.
 #ifndef TAILRACE_COMMON_CLI_H
 #define TAILRACE_COMMON_CLI_H
 

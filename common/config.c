@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration: see config.h. Defaults first, then the file line by line, then the secrets, then what must be there.
+// Configuration: see config.h. Defaults first, then the file line by line, then the secrets, then
+// what must be there.
 #define _DEFAULT_SOURCE // explicit_bzero, strnlen
 #include "common/config.h"
 
@@ -33,7 +34,7 @@ struct unit {
 
 static const struct unit size_units[] = {
     {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
-static const struct unit duration_units[] = {{"", 1},      {"ms", 1},       {"s", 1000},
+static const struct unit duration_units[] = {{"", 1},        {"ms", 1},      {"s", 1000},
                                              {"min", 60000}, {"h", 3600000}, {NULL, 0}};
 static const struct unit number_units[] = {{"", 1}, {NULL, 0}};
 
@@ -46,8 +47,8 @@ static bool parse_number(const struct option_entry *option, const char *text,
     while (units->name && strcmp(units->name, rest) != 0)
         units++;
     if (rest == text || *text == '-' || errno || !units->name || n > UINT64_MAX / units->factor)
-        return err_set(err, ERR_CONFIG, "%s = %s: a number is needed, such as %s", option->key, text,
-                       option->fallback);
+        return err_set(err, ERR_CONFIG, "%s = %s: a number is needed, such as %s", option->key,
+                       text, option->fallback);
     n *= units->factor;
     if (n < option->least || n > option->most)
         return err_set(err, ERR_CONFIG, "%s = %s: must be from %llu to %llu", option->key, text,
@@ -83,8 +84,8 @@ static bool set_option(struct config *config, const struct option_entry *option,
     switch (option->type) {
     case OPTION_CHOICE:
         if (!is_choice(option->choices, text))
-            return err_set(err, ERR_CONFIG, "%s = %s: one of these is needed: %s", option->key, text,
-                           option->choices);
+            return err_set(err, ERR_CONFIG, "%s = %s: one of these is needed: %s", option->key,
+                           text, option->choices);
         *(const char **)field = keep(config, text);
         return true;
     case OPTION_TEXT:
@@ -116,7 +117,8 @@ static bool set_fallbacks(struct config *config, struct err *err)
     return true;
 }
 
-// Least number of single-character edits from a to b (Levenshtein); texts are cut at NAME_BYTES_MAX.
+// Least number of single-character edits from a to b (Levenshtein); texts are cut at
+// NAME_BYTES_MAX.
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NAME_BYTES_MAX + 1];
@@ -170,7 +172,8 @@ static bool unknown_section(const char *section, struct err *err)
             best = option->section;
         }
     }
-    return err_set(err, ERR_CONFIG, "section [%s] is not known; the nearest is [%s]", section, best);
+    return err_set(err, ERR_CONFIG, "section [%s] is not known; the nearest is [%s]", section,
+                   best);
 }
 
 static bool is_section(const char *section)
@@ -290,7 +293,8 @@ static bool read_secrets(struct config *config, struct err *err)
 // A name becomes a part of topic names, groups and keys.
 static bool check_name(const struct config *config, struct err *err)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     const char *name = config->source.name;
     size_t n = strlen(name);
     if (n > 0 && n <= NAME_BYTES_MAX && strspn(name, allowed) == n)
@@ -308,7 +312,8 @@ bool config_load(struct config *config, const char *path, struct err *err)
     FILE *file = ok ? fopen(path, "re") : NULL;
     if (ok && !file)
         ok = err_set(err, ERR_UNAVAILABLE, "configuration %s: %s", path, strerror(errno));
-    ok = ok && read_lines(config, file, err) && read_secrets(config, err) && check_name(config, err);
+    ok =
+        ok && read_lines(config, file, err) && read_secrets(config, err) && check_name(config, err);
     if (file)
         fclose(file);
     if (!ok)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration: one INI file a source, the same for all programs. Every key is declared once, in the table of
-// options.c, from which the sample in etc/, the manual page and --help are checked.
+// Configuration: one INI file a source, the same for all programs. Every key is declared once, in
+// the table of options.c, from which the sample in etc/, the manual page and --help are checked.
 //
 //   [section]
 //   key = value          # a comment starts a line, or follows a space
 //
-// An unknown section or key is an error with the nearest name. [kafka] takes any librdkafka property as well. A secret
-// comes from its password_file or from the environment (TAILRACE_SOURCE_PASSWORD, …), never from the command line.
+// An unknown section or key is an error with the nearest name. [kafka] takes any librdkafka
+// property as well. A secret comes from its password_file or from the environment
+// (TAILRACE_SOURCE_PASSWORD, …), never from the command line.
 #ifndef TAILRACE_COMMON_CONFIG_H
 #define TAILRACE_COMMON_CONFIG_H
 
@@ -46,7 +47,8 @@ struct config_kafka {
 };
 
 struct config_publish {
-    const char *start;    // where the first start begins: earliest, latest, gtid:SET, FILE:POS, time:ISO8601
+    const char
+        *start; // where the first start begins: earliest, latest, gtid:SET, FILE:POS, time:ISO8601
     const char *delivery; // exactly-once, at-least-once
     const char *keyless;  // refuse, whole-row
     bool tombstones;
@@ -132,7 +134,8 @@ struct option_entry {
 // The table, ended by an entry whose section is NULL. In options.c.
 extern const struct option_entry config_options[];
 
-// Reads and checks the file. ERR_CONFIG with file:line for what is wrong in it, ERR_UNAVAILABLE when it cannot be read.
+// Reads and checks the file. ERR_CONFIG with file:line for what is wrong in it, ERR_UNAVAILABLE
+// when it cannot be read.
 MUST_CHECK bool config_load(struct config *config, const char *path, struct err *err);
 void config_free(struct config *config);
 

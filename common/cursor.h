@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cursor: the only reader of hostile bytes. Walks forward over one region and never leaves it.
 //
-// Failure is sticky: a read beyond the end sets `failed`, yields 0 or an empty slice and does not move, so a parser
-// may read a few fields and check once; it must check before a value is used as a count, a size or an index.
-// One sub-cursor for each length-prefixed region; `base` keeps offsets of sub-cursors relative to the outermost one.
-// Everything is inline: this is the inner loop of the decoder.
+// Failure is sticky: a read beyond the end sets `failed`, yields 0 or an empty slice and does not
+// move, so a parser may read a few fields and check once; it must check before a value is used as a
+// count, a size or an index. One sub-cursor for each length-prefixed region; `base` keeps offsets
+// of sub-cursors relative to the outermost one. Everything is inline: this is the inner loop of the
+// decoder.
 #ifndef TAILRACE_COMMON_CURSOR_H
 #define TAILRACE_COMMON_CURSOR_H
 
@@ -66,7 +67,8 @@ static inline void cursor_skip(struct cursor *cur, size_t n)
     (void)cursor_take(cur, n);
 }
 
-// A cursor over the next n bytes, which this one skips; a failed one over nothing when there are fewer.
+// A cursor over the next n bytes, which this one skips; a failed one over nothing when there are
+// fewer.
 static inline struct cursor cursor_sub(struct cursor *cur, size_t n)
 {
     const uint8_t *ptr = cursor_take(cur, n);
@@ -128,7 +130,8 @@ static inline uint64_t cursor_u64(struct cursor *cur)
     return cursor_le(cur, 8);
 }
 
-// MySQL's length-encoded integer: < 251 itself, 252 + 2 bytes, 253 + 3 bytes, 254 + 8 bytes; 251 and 255 fail.
+// MySQL's length-encoded integer: < 251 itself, 252 + 2 bytes, 253 + 3 bytes, 254 + 8 bytes; 251
+// and 255 fail.
 static inline uint64_t cursor_lenenc(struct cursor *cur)
 {
     uint8_t first = cursor_u8(cur);

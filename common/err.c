@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors: see err.h. A text that does not fit is cut at its end, never at its cause: context goes in front only
-// as far as there is room.
+// Errors: see err.h. A text that does not fit is cut at its end, never at its cause: context goes
+// in front only as far as there is room.
 #include "common/err.h"
 
 #include <stdarg.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors: one struct, set once where the fault is found, wrapped with context on the way up, logged once by
-// whoever decides. The class is the caller's decision (try again, stop, refuse); the text is for people.
+// Errors: one struct, set once where the fault is found, wrapped with context on the way up, logged
+// once by whoever decides. The class is the caller's decision (try again, stop, refuse); the text
+// is for people.
 //
-// A fallible function is `MUST_CHECK bool f(…, struct err *err)`: false means that *err is set. err is never NULL.
-// The setters return false, so that a function can end with `return err_set(err, …)`.
+// A fallible function is `MUST_CHECK bool f(…, struct err *err)`: false means that *err is set. err
+// is never NULL. The setters return false, so that a function can end with `return err_set(err,
+// …)`.
 #ifndef TAILRACE_COMMON_ERR_H
 #define TAILRACE_COMMON_ERR_H
 

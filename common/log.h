@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log: one line an event on standard error, as key=value text or as JSON lines. Any thread may call; a line is one
-// write(2), so lines of several processes do not mix.
+// Log: one line an event on standard error, as key=value text or as JSON lines. Any thread may
+// call; a line is one write(2), so lines of several processes do not mix.
 //
 //   log_info("connected", LOG_FIELDS(log_str("host", host), log_u64("port", port)));
 //   log_info("stopped", NULL);
@@ -37,7 +37,8 @@ static inline struct log_field log_u64(const char *key, uint64_t number)
     return (struct log_field){.key = key, .number = number, .is_number = true};
 }
 
-// Called once by main before threads start; without it: text, LOG_INFO. `program` is borrowed for ever.
+// Called once by main before threads start; without it: text, LOG_INFO. `program` is borrowed for
+// ever.
 void log_init(const char *program, enum log_level level, enum log_format format);
 
 // `fields` may be NULL.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory: allocation that does not fail. Out of memory ends the process with a line on standard error and exit 71:
-// nothing is lost by that, as every checkpoint follows what is durable. Free with free(3).
+// Memory: allocation that does not fail. Out of memory ends the process with a line on standard
+// error and exit 71: nothing is lost by that, as every checkpoint follows what is durable. Free
+// with free(3).
 #ifndef TAILRACE_COMMON_MEM_H
 #define TAILRACE_COMMON_MEM_H
 

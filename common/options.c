@@ -1,19 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options: every key of the configuration file, once. To add one: a field in config.h, a line here, `make sample`.
+// Options: every key of the configuration file, once. To add one: a field in config.h, a line here,
+// `make sample`.
 #include "common/config.h"
 
 #define AT(member) offsetof(struct config, member)
-#define TEXT(s, k, member, value, text) {s, k, OPTION_TEXT, AT(member), value, NULL, 0, 0, text}
-#define SECRET(s, k, member, text) {s, k, OPTION_SECRET, AT(member), "", NULL, 0, 0, text}
-#define BOOL(s, k, member, value, text) {s, k, OPTION_BOOL, AT(member), value, NULL, 0, 0, text}
+#define TEXT(s, k, member, value, text)                                                            \
+    {                                                                                              \
+        s, k, OPTION_TEXT, AT(member), value, NULL, 0, 0, text                                     \
+    }
+#define SECRET(s, k, member, text)                                                                 \
+    {                                                                                              \
+        s, k, OPTION_SECRET, AT(member), "", NULL, 0, 0, text                                      \
+    }
+#define BOOL(s, k, member, value, text)                                                            \
+    {                                                                                              \
+        s, k, OPTION_BOOL, AT(member), value, NULL, 0, 0, text                                     \
+    }
 #define CHOICE(s, k, member, value, words, text)                                                   \
-    {s, k, OPTION_CHOICE, AT(member), value, words, 0, 0, text}
+    {                                                                                              \
+        s, k, OPTION_CHOICE, AT(member), value, words, 0, 0, text                                  \
+    }
 #define NUMBER(s, k, member, value, least, most, text)                                             \
-    {s, k, OPTION_NUMBER, AT(member), value, NULL, least, most, text}
+    {                                                                                              \
+        s, k, OPTION_NUMBER, AT(member), value, NULL, least, most, text                            \
+    }
 #define SIZE(s, k, member, value, least, most, text)                                               \
-    {s, k, OPTION_SIZE, AT(member), value, NULL, least, most, text}
+    {                                                                                              \
+        s, k, OPTION_SIZE, AT(member), value, NULL, least, most, text                              \
+    }
 #define DURATION(s, k, member, value, least, most, text)                                           \
-    {s, k, OPTION_DURATION, AT(member), value, NULL, least, most, text}
+    {                                                                                              \
+        s, k, OPTION_DURATION, AT(member), value, NULL, least, most, text                          \
+    }
 
 #define MIB ((uint64_t)1 << 20)
 #define HOUR_MS ((uint64_t)3600000)
@@ -48,8 +66,9 @@ const struct option_entry config_options[] = {
     NUMBER("kafka", "replication", kafka.replication, "1", 1, 100,
            "Copies of each partition of a topic that is created."),
 
-    TEXT("publish", "start", publish.start, "earliest",
-         "Where the very first start begins: earliest, latest, gtid:SET, FILE:POS or time:ISO8601."),
+    TEXT(
+        "publish", "start", publish.start, "earliest",
+        "Where the very first start begins: earliest, latest, gtid:SET, FILE:POS or time:ISO8601."),
     CHOICE("publish", "delivery", publish.delivery, "exactly-once", "exactly-once at-least-once",
            "exactly-once writes records and checkpoint in Kafka transactions."),
     CHOICE("publish", "keyless", publish.keyless, "refuse", "refuse whole-row",
@@ -98,7 +117,8 @@ const struct option_entry config_options[] = {
     DURATION("redis", "timeout", redis.timeout_ms, "10s", 100, HOUR_MS,
              "How long to wait for a connection or a reply."),
 
-    CHOICE("log", "level", log.level, "info", "debug info warn error", "Least level that is logged."),
+    CHOICE("log", "level", log.level, "info", "debug info warn error",
+           "Least level that is logged."),
     CHOICE("log", "format", log.format, "text", "text json", "key=value text, or JSON lines."),
 
     {.section = NULL},

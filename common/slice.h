@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slice: borrowed bytes with a length; not NUL-terminated, may hold any byte. Whoever hands one out says how long
-// it lives. {NULL, 0} is "no bytes".
+// Slice: borrowed bytes with a length; not NUL-terminated, may hold any byte. Whoever hands one out
+// says how long it lives. {NULL, 0} is "no bytes".
 #ifndef TAILRACE_COMMON_SLICE_H
 #define TAILRACE_COMMON_SLICE_H
 

@@ -44,7 +44,8 @@ bool stop_sleep_ms(unsigned ms)
     for (uint64_t now = clock_steady_ms(); now < until && !stop_requested();
          now = clock_steady_ms()) {
         uint64_t left = until - now;
-        struct timespec t = {.tv_nsec = (long)(left < STOP_SLICE_MS ? left : STOP_SLICE_MS) * 1000000};
+        struct timespec t = {.tv_nsec =
+                                 (long)(left < STOP_SLICE_MS ? left : STOP_SLICE_MS) * 1000000};
         nanosleep(&t, NULL);
     }
     return !stop_requested();

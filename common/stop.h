@@ -10,7 +10,8 @@ void stop_init(void);
 bool stop_requested(void);
 void stop_request(void);
 
-// Sleeps, but wakes within 50 ms of the flag; true when the whole time passed, false when the flag was raised.
+// Sleeps, but wakes within 50 ms of the flag; true when the whole time passed, false when the flag
+// was raised.
 bool stop_sleep_ms(unsigned ms);
 
 #endif

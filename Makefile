@@ -1,0 +1,207 @@
+# tailrace: see README.md. `make help` lists the targets.
+#
+# One makefile, explicit sources. Programs land in $(BUILD)/bin; a variant (sanitizer, other client library) is the same
+# build in a folder of its own: build/asan/bin, build/mysql/bin, …
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+BUILD ?= build
+CC ?= gcc
+CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+
+# Which MySQL client library: mariadb (libmariadb) or mysql (libmysqlclient). Both are built and run by `make test`.
+CLIENT ?= $(if $(shell $(PKG_CONFIG) --exists libmariadb && echo yes),mariadb,mysql)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wswitch-enum -Wimplicit-fallthrough
+ALL_CFLAGS = -std=c11 $(WARNINGS) $(WERROR) -I. -DTAILRACE_VERSION='"$(VERSION)"' -pthread $(SANITIZE) \
+	$(CLIENT_ALL_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
+
+# --- sources, in the order of their dependencies ---------------------------------------------------------------------
+
+COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/err.c \
+	common/log.c common/mem.c common/options.c common/stop.c
+RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_reader.c \
+	record/json_writer.c record/murmur2.c record/number_text.c record/position.c record/table.c record/table_filter.c \
+	record/temporal_text.c record/topic.c
+KAFKA := kafka/client.c
+DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal.c binlog/event.c binlog/jsonb.c \
+	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
+	binlog/temporal.c binlog/transaction.c
+LIVE := binlog/position_find.c binlog/ring.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
+	binlog/wire_$(CLIENT).c
+PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/offsets.c publisher/producer.c \
+	publisher/publisher.c publisher/topics.c
+APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/main.c \
+	appliers/core/offsets.c appliers/core/worker.c
+MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/mapping.c appliers/mongodb/sink.c
+REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/sink.c
+
+PROGRAMS := tailrace tailrace-cat tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
+
+SRC_tailrace := cli/tailrace.c $(COMMON)
+SRC_tailrace-cat := cli/cat.c $(DECODE) $(RECORD) $(COMMON)
+SRC_tailrace-offsets := cli/offsets.c $(COMMON)
+SRC_tailrace-publish := publisher/main.c $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
+SRC_tailrace-apply-mongodb := appliers/mongodb/main.c $(MONGODB) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
+SRC_tailrace-apply-redis := appliers/redis/main.c $(REDIS) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
+
+DECODE_LIBS := -lzstd -lz
+RECORD_LIBS := -lyajl -lm
+LIBS_tailrace :=
+LIBS_tailrace-cat := $(DECODE_LIBS) $(RECORD_LIBS)
+LIBS_tailrace-offsets :=
+LIBS_tailrace-publish = $(CLIENT_LIBS) -lrdkafka $(DECODE_LIBS) $(RECORD_LIBS)
+LIBS_tailrace-apply-mongodb = $(MONGOC_LIBS) -lrdkafka $(RECORD_LIBS)
+LIBS_tailrace-apply-redis := -lhiredis -lrdkafka $(RECORD_LIBS)
+
+# --- libraries that are asked where they are, only when something is built ----------------------------------------------
+
+MONGOC_CFLAGS = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+MONGOC_LIBS = $(shell $(PKG_CONFIG) --libs libmongoc-1.0)
+ifeq ($(CLIENT),mariadb)
+CLIENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libmariadb)
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs libmariadb)
+else ifneq ($(ORACLE_ROOT),)
+# Oracle's library out of an unpacked tree with its own libc: the whole program is built against that tree.
+include $(BUILD)/oracle.mk
+CLIENT_ALL_CFLAGS = $(MYSQLCLIENT_CFLAGS)
+CLIENT_ALL_LDFLAGS = $(MYSQLCLIENT_LDFLAGS)
+CLIENT_CFLAGS = -DWIRE_PLUGIN_DIR='"$(MYSQLCLIENT_PLUGIN_DIR)"'
+CLIENT_LIBS = -lmysqlclient
+else
+CLIENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags mysqlclient)
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs mysqlclient)
+endif
+
+# --- build --------------------------------------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(PROGRAMS:%=$(BUILD)/bin/%)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CFLAGS_$(subst /,_,$(*D))) -MMD -MP -c $< -o $@
+
+CFLAGS_appliers_mongodb = $(MONGOC_CFLAGS)
+$(BUILD)/obj/binlog/wire_%.o: CFLAGS_binlog = $(CLIENT_CFLAGS)
+
+define program
+$(BUILD)/bin/$(1): $(call objects,$(SRC_$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# --- unit tests: no servers -----------------------------------------------------------------------------------------------
+
+UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/log \
+	record/base64 record/crc32c record/gtid record/json_reader record/json_writer record/murmur2 record/position \
+	record/table record/table_filter record/temporal_text record/topic \
+	binlog/charset binlog/column binlog/decimal binlog/event binlog/jsonb binlog/query binlog/reader binlog/ring \
+	binlog/row binlog/source_file binlog/table_map binlog/temporal \
+	publisher/encoder publisher/checkpoint \
+	appliers/core/batch appliers/mongodb/mapping appliers/redis/mapping
+
+UNIT_SRC_common := $(COMMON)
+UNIT_SRC_record := $(RECORD) $(COMMON)
+UNIT_SRC_binlog := $(DECODE) binlog/ring.c $(RECORD) $(COMMON)
+UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
+UNIT_SRC_appliers/core := appliers/core/batch.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c $(RECORD) $(COMMON)
+UNIT_LIBS_record := $(RECORD_LIBS)
+UNIT_LIBS_binlog := $(DECODE_LIBS) $(RECORD_LIBS)
+UNIT_LIBS_publisher = $(LIBS_tailrace-publish)
+UNIT_LIBS_appliers/core := $(RECORD_LIBS)
+UNIT_LIBS_appliers/mongodb = $(MONGOC_LIBS) $(RECORD_LIBS)
+UNIT_LIBS_appliers/redis := -lhiredis $(RECORD_LIBS)
+CFLAGS_tests_unit_appliers_mongodb = $(MONGOC_CFLAGS)
+
+define unit_test
+$(BUILD)/unit/$(1)_test: $(call objects,tests/unit/$(1)_test.c $(UNIT_SRC_$(patsubst %/,%,$(dir $(1)))))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $$(UNIT_LIBS_$(patsubst %/,%,$(dir $(1))))
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
+
+.PHONY: unit-programs
+unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%_test)
+
+# --- targets for people ---------------------------------------------------------------------------------------------------
+
+.PHONY: help deps check test demo bench stack-up stack-down asan ubsan tsan fuzz oracle format sample install clean
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
+
+deps: ## installs what the build and the tests need
+	@tests/deps.sh test
+
+check: ## all tests that need no servers, in under a minute
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 WERROR=-Werror all unit-programs
+	@tests/check.sh $(BUILD)
+
+test: ## all tests: check, then everything on real servers
+	@tests/deps.sh test
+	@tests/test.sh
+
+demo: ## MySQL → Kafka → MongoDB and Redis on this machine
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 all
+	@tests/demo/demo.sh
+
+bench: ## measures and prints tables (docs/performance.md)
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 all
+	@tests/bench/bench.sh
+
+stack-up: ## starts the servers of the tests and leaves them running
+	@tests/deps.sh test
+	@tests/stack/stack install
+	@tests/stack/stack start
+
+stack-down: ## stops them and removes their data
+	@tests/stack/stack stop
+	@tests/stack/stack clean
+
+asan: ## programs and unit tests with the address sanitizer, in build/asan
+	@$(MAKE) -s -j2 BUILD=build/asan SANITIZE='-fsanitize=address -fno-omit-frame-pointer' CFLAGS='-O1 -g' all unit-programs
+
+ubsan: ## the same with the undefined-behaviour sanitizer, in build/ubsan
+	@$(MAKE) -s -j2 BUILD=build/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all' CFLAGS='-O1 -g' all unit-programs
+
+tsan: ## the same with the thread sanitizer, in build/tsan
+	@$(MAKE) -s -j2 BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' all unit-programs
+
+oracle: ## the programs with Oracle's libmysqlclient, in build/mysql
+	@tests/stack/stack install mysql
+	@mkdir -p build/mysql
+	@tests/stack/stack client-flags > build/mysql/oracle.mk
+	@$(MAKE) -s -j2 BUILD=build/mysql CLIENT=mysql ORACLE_ROOT=yes build/mysql/bin/tailrace-publish
+
+format: ## formats the C sources
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+sample: $(BUILD)/bin/tailrace ## writes etc/tailrace.conf from the table of options
+	@$(BUILD)/bin/tailrace --sample-configuration > etc/tailrace.conf
+
+install: all ## DESTDIR= and PREFIX= as usual
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/tailrace
+	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 etc/tailrace.conf $(DESTDIR)$(PREFIX)/share/tailrace
+
+clean: ## removes build/ (stop the stack first)
+	@tests/stack/stack stop 2>/dev/null || true
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
