@@ -106,6 +106,10 @@ fail() { # NODE REASON
     exit 1
 }
 
+answers() { # PORT: does anything accept connections there?
+    (: < "/dev/tcp/127.0.0.1/$1") 2> /dev/null
+}
+
 await() { # NODE SECONDS
     local end=$((SECONDS + $2))
     until alive "$1"; do

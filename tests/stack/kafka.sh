@@ -115,7 +115,7 @@ start() { # NODE…
 alive() { # NODE
     running "$1" || return 1
     case $1 in
-    kafka-controller) (: < "/dev/tcp/127.0.0.1/$(kafka_port "$1")") 2> /dev/null ;;
+    kafka-controller) answers "$(kafka_port "$1")" ;;
     *) [ -n "$(brokers_known_to "$1")" ] ;;
     esac
 }

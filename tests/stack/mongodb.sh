@@ -62,7 +62,7 @@ initiate() {
 }
 
 alive() { # NODE
-    running "$1" && (: < "/dev/tcp/127.0.0.1/$(mongodb_port "$1")") 2> /dev/null
+    running "$1" && answers "$(mongodb_port "$1")"
 }
 
 env() { # NODE

@@ -132,6 +132,8 @@ start() {
         finish mysql
         mv "$dir/data.part" "$dir/data"
     fi
+    # mysqld would take a killed predecessor that nobody has reaped yet for a living one.
+    rm -f "$dir/data/mysql.sock.lock"
     mysql_spawn
     await mysql 60
 }
