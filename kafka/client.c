@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kafka client: see client.h. Two things hold for every handle:
+// - A topic comes into being only through kafka_topic_create: nothing is created because somebody
+// asked for it.
+// - What the guarantees rest on (reserved[]) is ours to set. Everything else in [kafka] goes to
+// librdkafka as it stands.
+#define _DEFAULT_SOURCE // getaddrinfo, strtok_r
+#include "kafka/client.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/stop.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define REASON_BYTES 512
+#define SERVERS_BYTES 1024
+#define CREATED_PAUSE_MS 50
+
+static const char *const reserved[] = {
+    "acks",
+    "allow.auto.create.topics",
+    "auto.offset.reset",
+    "client.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "isolation.level",
+    "metadata.broker.list",
+    "partitioner",
+    "request.required.acks",
+    "transactional.id",
+};
+#define N_RESERVED (sizeof reserved / sizeof *reserved)
+
+// Codes that are not listed are ERR_INTERNAL: nobody has thought about them.
+static const struct {
+    rd_kafka_resp_err_t code;
+    enum err_class class;
+} classes[] = {
+    {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__PURGE_QUEUE, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__QUEUE_FULL, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__RETRY, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__TIMED_OUT, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__TRANSPORT, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__WAIT_COORD, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_NOT_CONTROLLER, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_NOT_COORDINATOR, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_UNKNOWN, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH, ERR_RETRY},
+
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR__FENCED, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ERR_REFUSED},
+    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, ERR_REFUSED},
+
+    {RD_KAFKA_RESP_ERR__RESOLVE, ERR_UNAVAILABLE},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, ERR_UNAVAILABLE},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, ERR_UNAVAILABLE},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, ERR_UNAVAILABLE},
+
+    {RD_KAFKA_RESP_ERR__SSL, ERR_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_CONFIG, ERR_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, ERR_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, ERR_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, ERR_CONFIG},
+    {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, ERR_CONFIG},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, ERR_CONFIG},
+
+    {RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, ERR_UNSUPPORTED},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, ERR_UNSUPPORTED},
+
+    {RD_KAFKA_RESP_ERR__BAD_COMPRESSION, ERR_CORRUPT},
+    {RD_KAFKA_RESP_ERR__BAD_MSG, ERR_CORRUPT},
+    {RD_KAFKA_RESP_ERR_INVALID_MSG, ERR_CORRUPT},
+};
+#define N_CLASSES (sizeof classes / sizeof *classes)
+
+enum err_class kafka_err_class(rd_kafka_resp_err_t code)
+{
+    for (size_t i = 0; i < N_CLASSES; i++)
+        if (classes[i].code == code)
+            return classes[i].class;
+    return ERR_INTERNAL;
+}
+
+bool kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *what)
+{
+    return err_set(err, kafka_err_class(code), "%s: %s (%s)", what, rd_kafka_err2str(code),
+                   rd_kafka_err2name(code));
+}
+
+// syslog's levels. Nothing of librdkafka's is more than a warning: what ends a program is logged by
+// who ends it.
+static void write_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    (void)rk;
+    log_write(level <= 4 ? LOG_WARN : LOG_DEBUG, "librdkafka",
+              LOG_FIELDS(log_str("facility", facility), log_str("text", text)));
+}
+
+bool kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct err *err)
+{
+    char reason[REASON_BYTES];
+    if (rd_kafka_conf_set(conf, key, value, reason, sizeof reason) == RD_KAFKA_CONF_OK)
+        return true;
+    return err_set(err, ERR_CONFIG, "[kafka] %s: %s", key, reason);
+}
+
+static bool set_properties(rd_kafka_conf_t *conf, const struct config_kafka *kafka, struct err *err)
+{
+    for (size_t i = 0; i < kafka->n_properties; i++) {
+        const struct config_property *property = &kafka->properties[i];
+        for (size_t j = 0; j < N_RESERVED; j++)
+            if (strcmp(reserved[j], property->key) == 0)
+                return err_set(err, ERR_CONFIG, "[kafka] %s is set by tailrace itself",
+                               property->key);
+        if (!kafka_conf_set(conf, property->key, property->value, err))
+            return false;
+    }
+    return true;
+}
+
+rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, struct err *err)
+{
+    char client_id[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    snprintf(client_id, sizeof client_id, "tailrace-%s-%s", role, config->source.name);
+    rd_kafka_conf_set_log_cb(conf, write_log);
+    // The same [kafka] serves producers and consumers: a property of the other kind is no mistake.
+    if (kafka_conf_set(conf, "log.configuration.warnings", "false", err) &&
+        kafka_conf_set(conf, "bootstrap.servers", config->kafka.bootstrap_servers, err) &&
+        kafka_conf_set(conf, "client.id", client_id, err) &&
+        kafka_conf_set(conf, "allow.auto.create.topics", "false", err) &&
+        set_properties(conf, &config->kafka, err))
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+bool kafka_open_take(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **rk, struct err *err)
+{
+    char reason[REASON_BYTES];
+    *rk = rd_kafka_new(type, conf, reason, sizeof reason);
+    if (*rk)
+        return true;
+    rd_kafka_conf_destroy(conf);
+    return err_set(err, ERR_CONFIG, "[kafka]: %s", reason);
+}
+
+bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *err)
+{
+    *rk = NULL;
+    rd_kafka_conf_t *conf = kafka_conf_new(config, "client", err);
+    if (!conf)
+        return false;
+    if (!kafka_conf_set(conf, "enable.partition.eof", "true", err) ||
+        !kafka_conf_set(conf, "isolation.level", "read_committed", err)) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    return kafka_open_take(RD_KAFKA_CONSUMER, conf, rk, err);
+}
+
+static bool host_exists(const char *host)
+{
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    int code = getaddrinfo(host, NULL, &hints, &found);
+    if (code == 0)
+        freeaddrinfo(found);
+    return code != EAI_NONAME;
+}
+
+// "host:port" or "[v6]:port", with or without "protocol://" before and ":port" behind: the host, in
+// place.
+static char *cut_host(char *server)
+{
+    char *scheme = strstr(server, "://");
+    char *host = scheme ? scheme + 3 : server;
+    if (*host == '[') {
+        host++;
+        host[strcspn(host, "]")] = '\0';
+    } else {
+        host[strcspn(host, ":")] = '\0';
+    }
+    return host;
+}
+
+// No broker answered: of what class that is, as librdkafka tells only that nothing answered.
+static bool nobody_answers(rd_kafka_t *rk, rd_kafka_resp_err_t code, struct err *err)
+{
+    char servers[SERVERS_BYTES] = "";
+    char hosts[SERVERS_BYTES];
+    size_t size = sizeof servers;
+    char *rest = NULL;
+    rd_kafka_conf_get(rd_kafka_conf(rk), "bootstrap.servers", servers, &size);
+    memcpy(hosts, servers, sizeof hosts);
+    bool any_exists = false;
+    for (char *s = strtok_r(hosts, ", ", &rest); s && !any_exists; s = strtok_r(NULL, ", ", &rest))
+        any_exists = host_exists(cut_host(s));
+    if (!any_exists)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "[kafka] bootstrap.servers = %s: there is no such host", servers);
+    return err_set(err, ERR_RETRY, "no Kafka broker answers at [kafka] bootstrap.servers = %s: %s",
+                   servers, rd_kafka_err2str(code));
+}
+
+static bool question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char *what,
+                            struct err *err)
+{
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+        code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__RESOLVE)
+        return nobody_answers(rk, code, err);
+    return kafka_err(err, code, what);
+}
+
+// Partitions of the topic, and how many of them have a leader.
+static bool count_partitions(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
+                             int32_t *n_led, struct err *err)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
+    *n_partitions = *n_led = 0;
+    if (!handle)
+        return kafka_err(err, rd_kafka_last_error(), topic);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, handle, &metadata, KAFKA_TIMEOUT_MS);
+    rd_kafka_topic_destroy(handle);
+    if (code)
+        return question_failed(rk, code, topic, err);
+    if (metadata->topic_cnt == 1) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
+        code = found->err;
+        *n_partitions = found->partition_cnt;
+        for (int i = 0; i < found->partition_cnt; i++)
+            *n_led += found->partitions[i].leader >= 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        code = RD_KAFKA_RESP_ERR_NO_ERROR; // none
+    return !code || kafka_err(err, code, topic);
+}
+
+bool kafka_partition_count(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
+                           struct err *err)
+{
+    int32_t n_led;
+    return count_partitions(rk, topic, n_partitions, &n_led, err);
+}
+
+// The answer to the one topic that was asked for.
+static bool check_created(rd_kafka_t *rk, rd_kafka_event_t *event, const char *topic,
+                          struct err *err)
+{
+    size_t n = 0;
+    if (!event)
+        return question_failed(rk, RD_KAFKA_RESP_ERR__TIMED_OUT, topic, err);
+    if (rd_kafka_event_error(event))
+        return question_failed(rk, rd_kafka_event_error(event), topic, err);
+    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+    const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &n);
+    rd_kafka_resp_err_t code =
+        n == 1 ? rd_kafka_topic_result_error(topics[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+        return true;
+    const char *reason = n == 1 ? rd_kafka_topic_result_error_string(topics[0]) : NULL;
+    return err_set(err, kafka_err_class(code), "topic %s cannot be created: %s", topic,
+                   reason ? reason : rd_kafka_err2str(code));
+}
+
+static bool ask_to_create(rd_kafka_t *rk, rd_kafka_NewTopic_t *new_topic, const char *topic,
+                          struct err *err)
+{
+    char reason[REASON_BYTES];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_event_t *event = NULL;
+    bool ok = !rd_kafka_AdminOptions_set_request_timeout(options, KAFKA_TIMEOUT_MS, reason,
+                                                         sizeof reason) &&
+              !rd_kafka_AdminOptions_set_operation_timeout(options, KAFKA_TIMEOUT_MS, reason,
+                                                           sizeof reason);
+    if (!ok) {
+        err_set(err, ERR_INTERNAL, "topic %s: %s", topic, reason);
+    } else {
+        rd_kafka_CreateTopics(rk, &new_topic, 1, options, queue);
+        event = rd_kafka_queue_poll(queue, 2 * KAFKA_TIMEOUT_MS);
+        ok = check_created(rk, event, topic, err);
+    }
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return ok;
+}
+
+// The controller has it; the brokers learn of it a little later.
+static bool wait_until_led(rd_kafka_t *rk, const char *topic, struct err *err)
+{
+    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+    for (;;) {
+        int32_t n_partitions;
+        int32_t n_led;
+        if (!count_partitions(rk, topic, &n_partitions, &n_led, err))
+            return false;
+        if (n_partitions > 0 && n_led == n_partitions)
+            return true;
+        if (clock_steady_ms() > until_ms)
+            return err_set(err, ERR_RETRY, "topic %s: %d of %d partitions have a leader", topic,
+                           (int)n_led, (int)n_partitions);
+        if (!stop_sleep_ms(CREATED_PAUSE_MS))
+            return err_set(err, ERR_STOPPED, "stopped while topic %s was created", topic);
+    }
+}
+
+bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_partitions,
+                        int32_t replication, const char *const *settings, struct err *err)
+{
+    char reason[REASON_BYTES];
+    rd_kafka_NewTopic_t *new_topic =
+        rd_kafka_NewTopic_new(topic, n_partitions, replication, reason, sizeof reason);
+    if (!new_topic)
+        return err_set(err, ERR_CONFIG, "topic %s cannot be created: %s", topic, reason);
+    bool ok = true;
+    for (; ok && settings && settings[0]; settings += 2) {
+        rd_kafka_resp_err_t code =
+            rd_kafka_NewTopic_set_config(new_topic, settings[0], settings[1]);
+        ok = !code || kafka_err(err, code, settings[0]);
+    }
+    ok = ok && ask_to_create(rk, new_topic, topic, err) && wait_until_led(rk, topic, err);
+    rd_kafka_NewTopic_destroy(new_topic);
+    return ok;
+}
+
+bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *first,
+                      int64_t *end, struct err *err)
+{
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(rk, topic, partition, first, end, KAFKA_TIMEOUT_MS);
+    return !code || question_failed(rk, code, topic, err);
+}
