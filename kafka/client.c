@@ -22,7 +22,6 @@
 #define CREATED_PAUSE_MS 50
 
 static const char *const reserved[] = {
-    "acks",
     "allow.auto.create.topics",
     "auto.offset.reset",
     "client.id",
@@ -33,7 +32,6 @@ static const char *const reserved[] = {
     "group.id",
     "isolation.level",
     "metadata.broker.list",
-    "partitioner",
     "request.required.acks",
     "transactional.id",
 };
@@ -127,7 +125,8 @@ bool kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *what)
 static void write_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     (void)rk;
-    log_write(level <= 4 ? LOG_WARN : LOG_DEBUG, "librdkafka",
+    bool is_warning = level <= 4 && strcmp(facility, "CONFWARN") != 0;
+    log_write(is_warning ? LOG_WARN : LOG_DEBUG, "librdkafka",
               LOG_FIELDS(log_str("facility", facility), log_str("text", text)));
 }
 
@@ -159,9 +158,7 @@ rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, s
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     snprintf(client_id, sizeof client_id, "tailrace-%s-%s", role, config->source.name);
     rd_kafka_conf_set_log_cb(conf, write_log);
-    // The same [kafka] serves producers and consumers: a property of the other kind is no mistake.
-    if (kafka_conf_set(conf, "log.configuration.warnings", "false", err) &&
-        kafka_conf_set(conf, "bootstrap.servers", config->kafka.bootstrap_servers, err) &&
+    if (kafka_conf_set(conf, "bootstrap.servers", config->kafka.bootstrap_servers, err) &&
         kafka_conf_set(conf, "client.id", client_id, err) &&
         kafka_conf_set(conf, "allow.auto.create.topics", "false", err) &&
         set_properties(conf, &config->kafka, err))
