@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Command line: see cli.h.
-#define _GNU_SOURCE // getopt_long
+#define _GNU_SOURCE // getopt_long, readlink
 #include "common/cli.h"
 
 #include "common/log.h"
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CLI_OPTIONS_MAX 32
 enum { CODE_HELP = 1000, CODE_VERSION, CODE_FIRST };
@@ -37,8 +38,7 @@ static void print_help(const struct cli *cli)
 static void build_tables(const struct cli *cli, struct option *longs, char *letters)
 {
     size_t n = 0;
-    *letters++ = '+'; // stop at the first operand
-    *letters++ = ':';
+    *letters++ = ':'; // a missing argument is told apart from an unknown option
     for (const struct cli_option *option = cli->options; option->name; option++, n++) {
         longs[n] = (struct option){option->name, option->argument ? required_argument : no_argument,
                                    NULL, CODE_FIRST + (int)n};
@@ -67,7 +67,7 @@ static const struct cli_option *find_option(const struct cli *cli, int code)
 bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand, struct err *err)
 {
     struct option longs[CLI_OPTIONS_MAX + 3];
-    char letters[2 * CLI_OPTIONS_MAX + 3];
+    char letters[2 * CLI_OPTIONS_MAX + 2];
     int code;
     build_tables(cli, longs, letters);
     opterr = 0;
@@ -96,6 +96,17 @@ int cli_fail(const struct cli *cli, const struct err *err)
     if (err->class != ERR_STOPPED)
         fprintf(stderr, "%s: %s\n", cli->program, err->text);
     return err_exit_code(err);
+}
+
+bool cli_find_beside(const char *program, char path[CLI_PATH_BYTES])
+{
+    ssize_t n = readlink("/proc/self/exe", path, CLI_PATH_BYTES - 1);
+    path[n > 0 ? n : 0] = '\0';
+    char *name = strrchr(path, '/');
+    if (!name || (size_t)(name + 1 - path) + strlen(program) >= CLI_PATH_BYTES)
+        return false;
+    strcpy(name + 1, program);
+    return access(path, X_OK) == 0;
 }
 
 void cli_log_init(const struct cli *cli, const struct config *config)

@@ -25,13 +25,19 @@ struct cli {
     void *into; // given to each set()
 };
 
-// Parses options; --help and --version print and exit 0. Returns the index of the first operand.
-// On a wrong option: false, ERR_USAGE.
+// Parses options, wherever they stand; --help and --version print and exit 0. Operands are moved to
+// the end of argv, *first_operand is where they begin. On a wrong option: false, ERR_USAGE.
 MUST_CHECK bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand,
                           struct err *err);
 
 // "program: text" on standard error; returns the exit code of the class.
 int cli_fail(const struct cli *cli, const struct err *err);
+
+#define CLI_PATH_BYTES 8192
+
+// The path of another of our programs: in the folder that the running one lies in. False when it is
+// not there.
+bool cli_find_beside(const char *program, char path[CLI_PATH_BYTES]);
 
 // log_init from [log].
 void cli_log_init(const struct cli *cli, const struct config *config);
