@@ -6,7 +6,10 @@
 
 #include "common/slice.h"
 
-// Start with 0; feed pieces one after the other.
+// Start with 0; feed pieces one after the other. Uses the processor's instruction where it has one.
 uint32_t crc32c(uint32_t crc, struct slice bytes);
+
+// The same without that instruction.
+uint32_t crc32c_portable(uint32_t crc, struct slice bytes);
 
 #endif
