@@ -31,12 +31,12 @@ CNF
 }
 
 # A fresh MariaDB has anonymous users, which shadow 'user'@'%' for connections from this machine.
+# Its script wants a path without spaces, so the directory is named from where `spawn` runs it.
 create_data() { # DIR
     rm -rf "$1/data.part"
     echo "DELETE FROM mysql.global_priv WHERE User = '';" > "$1/no-anonymous.sql"
-    spawn mariadb mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$1/data.part" \
-        --auth-root-authentication-method=normal --skip-test-db \
-        --extra-file="$1/no-anonymous.sql"
+    spawn mariadb mariadb-install-db --no-defaults --user="$(id -un)" --datadir=./data.part \
+        --auth-root-authentication-method=normal --skip-test-db --extra-file=no-anonymous.sql
     finish mariadb
     mv "$1/data.part" "$1/data"
 }
