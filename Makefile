@@ -133,6 +133,23 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%_test)
 
+# --- fuzz targets: replayed by `make check`, run for long by `make fuzz` ---------------------------------------------------
+
+FUZZ_TARGETS := binlog column gtid jsonb record
+FUZZ_SRC := $(DECODE) $(RECORD) $(COMMON)
+
+$(BUILD)/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/main.o $(BUILD)/obj/tests/fuzz/%_fuzz.o $(call objects,$(FUZZ_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DECODE_LIBS) $(RECORD_LIBS)
+
+$(BUILD)/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(call objects,$(FUZZ_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(DECODE_LIBS) $(RECORD_LIBS)
+
+.PHONY: fuzz-replays fuzz-programs
+fuzz-replays: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_replay)
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz)
+
 # --- targets for people ---------------------------------------------------------------------------------------------------
 
 .PHONY: help deps check test demo bench stack-up stack-down asan ubsan tsan fuzz oracle format sample install clean
@@ -145,7 +162,7 @@ deps: ## installs what the build and the tests need
 
 check: ## all tests that need no servers, in under a minute
 	@tests/deps.sh test
-	@$(MAKE) -s -j2 WERROR=-Werror all unit-programs
+	@$(MAKE) -s -j2 WERROR=-Werror all unit-programs fuzz-replays
 	@tests/check.sh $(BUILD)
 
 test: ## all tests: check, then everything on real servers
@@ -179,6 +196,11 @@ ubsan: ## the same with the undefined-behaviour sanitizer, in build/ubsan
 
 tsan: ## the same with the thread sanitizer, in build/tsan
 	@$(MAKE) -s -j2 BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' all unit-programs
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (30) under libFuzzer, in build/fuzz
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 BUILD=build/fuzz CC=clang SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' CFLAGS='-O1 -g' fuzz-programs
+	@tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 oracle: ## the programs with Oracle's libmysqlclient, in build/mysql
 	@tests/stack/stack install mysql
