@@ -54,18 +54,19 @@ enum column_code {
 struct column_format {
     uint8_t code;     // as it stands on the wire
     uint8_t real;     // CODE_STRING carries ENUM, SET and CHAR: which; else the same as code
-    uint16_t meta;    // the type's metadata, as the code defines it
-    uint16_t length;  // CHAR and BINARY: most bytes; ENUM, SET: bytes on the wire
+    uint16_t meta;    // the type's metadata: its bytes as a little-endian integer, 0 for none
+    uint16_t length;  // strings: most bytes; ENUM, SET: bytes on the wire; blobs: bytes of the
+                      // length before them; BIT: bits
     bool is_nullable;
     bool is_unsigned;
     bool is_binary;             // collation 63: bytes, not text
-    uint16_t collation;         // 0: not known
+    uint16_t collation;         // 0: not known: UTF-8 where valid, else VALUE_BAD_TEXT
     const struct charset *text; // NULL for what is no text
     const struct slice *labels; // ENUM, SET: in UTF-8; NULL where the metadata has none
     size_t n_labels;
 };
 
-// Fills in real, length and what follows from them (`text` from the collation) after code, meta and the optional
+// Fills in real, length and what follows from them (`text`, `is_binary` from the collation) after code, meta and the optional
 // metadata are known. Refuses codes and metadata that this version does not know (ERR_UNSUPPORTED, with the code).
 MUST_CHECK bool column_format_resolve(struct column_format *format, struct err *err);
 
