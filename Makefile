@@ -23,7 +23,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 
 COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/err.c \
 	common/log.c common/mem.c common/options.c common/stop.c
-RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_reader.c record/json_tape.c \
+RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_tape.c \
 	record/json_writer.c record/murmur2.c record/number_text.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
 KAFKA := kafka/client.c
