@@ -18,14 +18,14 @@
 # process is never signalled.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-project=$(cd "$here/../.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+project=$(cd "$here/../.." && pwd -P)
 cache=${TAILRACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tailrace}
 port_base=${TAILRACE_PORT_BASE:-21000}
 default_dir=build/stack
 [ "$port_base" = 21000 ] || default_dir=build/stack-$port_base
 stack_dir=${TAILRACE_STACK_DIR:-$default_dir}
-case $stack_dir in /*) ;; *) stack_dir=$project/$stack_dir ;; esac
+stack_dir=$(cd "$project" && realpath -m "$stack_dir") # as /proc shows it, without links
 python=/usr/bin/python3 # Debian's own, which sees the python3-* packages
 stop_seconds=10
 
@@ -46,7 +46,8 @@ retry() { # COMMAND ARG…: three tries, for what depends on the network
     local try
     for try in 1 2 3; do
         "$@" && return
-        [ "$try" = 3 ] || { say "try $try failed, again in $((try * 3)) s: $1"; sleep $((try * 3)); }
+        say "try $try of 3 failed: $*"
+        [ "$try" = 3 ] || sleep $((try * 3))
     done
     return 1
 }
@@ -71,6 +72,11 @@ cached() {
         mv "$dir.part" "$dir"
         say "$1 is in $cache"
     ) 8> "$dir.lock"
+}
+
+# MySQL and MariaDB run as root only when they are told to.
+root_option() { # [PREFIX]
+    [ "$(id -u)" != 0 ] || echo "${1:-}user=root"
 }
 
 pid_of() { cat "$(node_dir "$1")/pid" 2> /dev/null; }

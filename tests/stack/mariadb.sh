@@ -11,7 +11,7 @@ install() { need "$mariadb_server" mariadb-install-db mariadb-admin; }
 configure() { # DIR
     cat > "$1/my.cnf" <<CNF
 [mariadbd]
-user=$(id -un)
+$(root_option)
 datadir=$1/data
 tmpdir=$1/tmp
 secure-file-priv=$1/files
@@ -35,7 +35,8 @@ CNF
 create_data() { # DIR
     rm -rf "$1/data.part"
     echo "DELETE FROM mysql.global_priv WHERE User = '';" > "$1/no-anonymous.sql"
-    spawn mariadb mariadb-install-db --no-defaults --user="$(id -un)" --datadir=./data.part \
+    # shellcheck disable=SC2046 # one option or none
+    spawn mariadb mariadb-install-db --no-defaults $(root_option --) --datadir=./data.part \
         --auth-root-authentication-method=normal --skip-test-db --extra-file=no-anonymous.sql
     finish mariadb
     mv "$1/data.part" "$1/data"

@@ -21,8 +21,8 @@ mysql_port=$(port 1)
 install() { cached "${mysql_tree##*/}" fill_tree; }
 
 fill_tree() { # DIR
-    need curl apt-get dpkg-deb
-    say "MySQL $mysql_release and its client library: fetching about 110 Debian packages (160 MB)"
+    need apt-get dpkg-deb
+    say "MySQL $mysql_release and its client library: fetching packages of Debian sid (80 MB)"
     private_apt "$1"
     (
         export APT_CONFIG=$1/apt/apt.conf
@@ -67,35 +67,36 @@ unpack_tree() { # DIR
     for link in lib lib64 bin; do
         [ -e "$1/$link" ] || ln -s "usr/$link" "$1/$link"
     done
-    mysql_tree=$1 mysql_run sbin/mysqld --version | sed -nE 's/.* Ver ([0-9.]+).*/\1/p' \
-        > "$1/version"
+    tree_program "$1" sbin/mysqld
+    "${program[@]}" --version | sed -nE 's/.* Ver ([0-9.]+).*/\1/p' > "$1/version"
     case $(cat "$1/version") in
     "$mysql_release".*) ;;
     *) say "note: sid now carries MySQL $(cat "$1/version"), not $mysql_release" ;;
     esac
 }
 
-# mysql_run BIN ARG…: a program of the tree, e.g. mysql_run bin/mysqladmin. Replaces this process
-# when called as the last thing of a subshell.
-mysql_run() {
-    local program=$1
-    shift
-    "$mysql_tree/usr/lib64/$mysql_loader" --library-path \
-        "$mysql_tree/usr/lib/$mysql_triplet:$mysql_tree/usr/lib/mysql" \
-        "$mysql_tree/usr/$program" "$@"
+# tree_program TREE NAME: sets `program` to the words that run it, e.g. bin/mysqladmin.
+tree_program() {
+    program=("$1/usr/lib64/$mysql_loader" --library-path
+        "$1/usr/lib/$mysql_triplet:$1/usr/lib/mysql" "$1/usr/$2")
+}
+
+# tool NAME ARG…: one of MySQL's own programs, such as mysqlbinlog
+tool() {
+    tree_program "$mysql_tree" "bin/$1"
+    exec "${program[@]}" "${@:2}"
 }
 
 mysql_spawn() { # ARG… of mysqld
-    spawn mysql "$mysql_tree/usr/lib64/$mysql_loader" --library-path \
-        "$mysql_tree/usr/lib/$mysql_triplet:$mysql_tree/usr/lib/mysql" \
-        "$mysql_tree/usr/sbin/mysqld" --defaults-file="$(node_dir mysql)/my.cnf" "$@"
+    tree_program "$mysql_tree" sbin/mysqld
+    spawn mysql "${program[@]}" --defaults-file="$(node_dir mysql)/my.cnf" "$@"
 }
 
 # The socket's name is relative to the data directory: a deep checkout cannot make it too long.
 configure() { # DIR
     cat > "$1/my.cnf" <<CNF
 [mysqld]
-user=$(id -un)
+$(root_option)
 basedir=$mysql_tree/usr
 lc-messages-dir=$mysql_tree/usr/share/mysql
 character-sets-dir=$mysql_tree/usr/share/mysql/charsets
@@ -139,8 +140,10 @@ start() {
 }
 
 alive() {
-    running mysql && mysql_run bin/mysqladmin --no-defaults --silent -uroot -h127.0.0.1 \
-        -P"$mysql_port" ping > /dev/null 2>&1
+    running mysql || return 1
+    tree_program "$mysql_tree" bin/mysqladmin
+    "${program[@]}" --no-defaults --silent -uroot -h127.0.0.1 -P"$mysql_port" ping \
+        > /dev/null 2>&1
 }
 
 env() { echo "mysql://root@127.0.0.1:$mysql_port"; }
