@@ -163,7 +163,7 @@ static bool decode_decimal(const struct column_format *format, struct cursor *cu
     uint8_t *text = arena_alloc(arena, DECIMAL_TEXT_MAX);
     value->kind = VALUE_DECIMAL;
     value->text.ptr = text;
-    return decimal_decode(cur, format->meta & 0xFF, format->meta >> 8, text, &value->text.len, err);
+    return decimal_decode(cur, format->meta >> 8, format->meta & 0xFF, text, &value->text.len, err);
 }
 
 static bool decode_date(const struct column_format *format, struct cursor *cur, struct arena *arena,
@@ -474,7 +474,7 @@ static bool resolve_float(struct column_format *format, struct err *err)
 
 static bool resolve_decimal(struct column_format *format, struct err *err)
 {
-    return decimal_is_valid(format->meta & 0xFF, format->meta >> 8) || bad_meta(format, err);
+    return decimal_is_valid(format->meta >> 8, format->meta & 0xFF) || bad_meta(format, err);
 }
 
 static bool resolve_bit(struct column_format *format, struct err *err)
@@ -520,8 +520,8 @@ static bool resolve_blob(struct column_format *format, struct err *err)
 // the bits 4 and 5 of the type, which are 1 in each of the three types.
 static bool resolve_string(struct column_format *format, struct err *err)
 {
-    uint8_t first = (uint8_t)format->meta;
-    format->length = format->meta >> 8;
+    uint8_t first = (uint8_t)(format->meta >> 8);
+    format->length = format->meta & 0xFF;
     format->real = first ? first | 0x30 : CODE_STRING;
     if (first)
         format->length |= (uint16_t)(((first & 0x30) ^ 0x30) << 4);
@@ -548,8 +548,8 @@ static void shape_sign(const struct column_format *format, struct column *shape)
 static void shape_decimal(const struct column_format *format, struct column *shape)
 {
     shape->is_unsigned = format->is_unsigned;
-    shape->precision = (uint8_t)format->meta;
-    shape->scale = (uint8_t)(format->meta >> 8);
+    shape->precision = (uint8_t)(format->meta >> 8);
+    shape->scale = (uint8_t)format->meta;
 }
 
 static void shape_length(const struct column_format *format, struct column *shape)
@@ -634,8 +634,8 @@ static const struct type types[256] = {
     [CODE_MEDIUM_BLOB] = BLOB("MEDIUMBLOB", 3),
     [CODE_LONG_BLOB] = BLOB("LONGBLOB", 4),
     [CODE_BLOB] = BLOB("BLOB", 0),
-    [CODE_VAR_STRING] = TEXT_OR_BYTES("VARCHAR", decode_varchar, resolve_varchar, COLUMN_VARCHAR,
-                                      COLUMN_VARBINARY, 0),
+    [CODE_VAR_STRING] = {"CHAR", decode_char, resolve_string, shape_char, COLUMN_CHAR,
+                         COLUMN_BINARY, 0, NULL},
     [CODE_STRING] = {"CHAR", decode_char, resolve_string, shape_char, COLUMN_CHAR, COLUMN_BINARY, 0,
                      NULL},
     [CODE_GEOMETRY] = WITH_LENGTH_BYTES("GEOMETRY", decode_geometry, COLUMN_GEOMETRY),
@@ -648,6 +648,11 @@ static bool refuse(unsigned code, struct err *err)
         return err_set(err, ERR_UNSUPPORTED, "column type %u (%s) is not supported: %s", code,
                        type->name, type->refused);
     return err_set(err, ERR_UNSUPPORTED, "column type %u is not known to this version", code);
+}
+
+const char *column_code_name(uint8_t code)
+{
+    return types[code].name;
 }
 
 bool column_format_resolve(struct column_format *format, struct err *err)

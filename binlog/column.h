@@ -54,7 +54,8 @@ enum column_code {
 struct column_format {
     uint8_t code;     // as it stands on the wire
     uint8_t real;     // CODE_STRING carries ENUM, SET and CHAR: which; else the same as code
-    uint16_t meta;    // the type's metadata: its bytes as a little-endian integer, 0 for none
+    uint16_t meta;    // the type's metadata, 0 for none; of two bytes, the first is the high one in
+                      // STRING, ENUM, SET, VAR_STRING, NEWDECIMAL, the low one in VARCHAR, BIT
     uint16_t length;  // strings: most bytes; ENUM, SET: bytes on the wire; blobs: bytes of the
                       // length before them; BIT: bits
     bool is_nullable;
@@ -69,6 +70,9 @@ struct column_format {
 // Fills in real, length and what follows from them (`text`, `is_binary` from the collation) after code, meta and the optional
 // metadata are known. Refuses codes and metadata that this version does not know (ERR_UNSUPPORTED, with the code).
 MUST_CHECK bool column_format_resolve(struct column_format *format, struct err *err);
+
+// "BIGINT", "JSON", …: the type's name for messages; NULL for a code that this version does not know.
+const char *column_code_name(uint8_t code);
 
 // The logical type for the record: `shape->type` and its numbers, from the resolved format.
 MUST_CHECK bool column_shape(const struct column_format *format, struct column *shape,
