@@ -8,8 +8,11 @@ void base64_encode(struct buf *out, struct slice bytes)
 {
     const uint8_t *in = bytes.ptr;
     size_t left = bytes.len;
+    if (left == 0)
+        return;
     uint8_t *to = buf_reserve(out, (left + 2) / 3 * 4);
-    for (; left >= 3; left -= 3, in += 3, to += 4, out->len += 4) {
+    out->len += (left + 2) / 3 * 4;
+    for (; left >= 3; left -= 3, in += 3, to += 4) {
         uint32_t bits = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
         to[0] = (uint8_t)alphabet[bits >> 18];
         to[1] = (uint8_t)alphabet[bits >> 12 & 63];
@@ -23,7 +26,6 @@ void base64_encode(struct buf *out, struct slice bytes)
     to[1] = (uint8_t)alphabet[bits >> 12 & 63];
     to[2] = left == 2 ? (uint8_t)alphabet[bits >> 6 & 63] : '=';
     to[3] = '=';
-    out->len += 4;
 }
 
 // The six bits of a character, or -1.

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "record/gtid_member.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static void free_members(struct gtid_set *set)
@@ -88,6 +89,8 @@ static struct gtid_member *need_member(struct gtid_set *set, const struct gtid *
     memmove(member + 1, member, (set->n_members - at) * sizeof *member);
     set->n_members++;
     *member = (struct gtid_member){.id = *id};
+    if (id->kind == GTID_MYSQL)
+        member->id.sequence = 0; // its ranges say it
     return member;
 }
 
@@ -199,6 +202,7 @@ bool gtid_set_add_range(struct gtid_set *set, const struct gtid *id, struct gtid
 
 bool gtid_set_add(struct gtid_set *set, const struct gtid *gtid, struct err *err)
 {
+    assert(gtid->kind != GTID_NONE);
     if (gtid->kind == GTID_MYSQL)
         return gtid_set_add_range(set, gtid, (struct gtid_range){gtid->sequence, gtid->sequence},
                                   err);

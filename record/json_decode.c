@@ -269,7 +269,7 @@ static bool decode_vector(const struct json_decode *decode, const struct json_to
     if (!parse_part(decode, token, err))
         return false;
     size_t n = decode->part->n_tokens - 1;
-    uint8_t *to = arena_alloc(decode->arena, 4 * n);
+    uint8_t *to = arena_alloc(decode->arena, 4 * n + 1);
     for (size_t i = 0; i < n; i++) {
         float f;
         uint32_t bits;

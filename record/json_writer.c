@@ -31,19 +31,18 @@ static uint64_t any_escape(uint64_t bytes)
 }
 
 // How many of the next bytes stand as they are.
-static size_t plain_length(const uint8_t *ptr, const uint8_t *end)
+static size_t plain_length(const uint8_t *ptr, size_t len)
 {
-    const uint8_t *pos = ptr;
-    while (end - pos >= 8) {
+    size_t n = 0;
+    for (; len - n >= 8; n += 8) {
         uint64_t bytes;
-        memcpy(&bytes, pos, 8);
+        memcpy(&bytes, ptr + n, 8);
         if (any_escape(bytes))
             break;
-        pos += 8;
     }
-    while (pos < end && !escapes[*pos])
-        pos++;
-    return (size_t)(pos - ptr);
+    while (n < len && !escapes[ptr[n]])
+        n++;
+    return n;
 }
 
 static void put_escape(struct buf *out, uint8_t c)
@@ -59,16 +58,14 @@ static void put_escape(struct buf *out, uint8_t c)
 
 void json_write_string(struct buf *out, struct slice text)
 {
-    const uint8_t *pos = text.ptr;
-    const uint8_t *end = text.ptr + text.len;
     buf_reserve(out, text.len + 2);
     buf_char(out, '"');
-    while (pos < end) {
-        size_t n = plain_length(pos, end);
-        buf_append(out, pos, n);
-        pos += n;
-        if (pos < end)
-            put_escape(out, *pos++);
+    for (size_t at = 0; at < text.len; at++) {
+        size_t n = plain_length(text.ptr + at, text.len - at);
+        buf_append(out, text.ptr + at, n);
+        at += n;
+        if (at < text.len)
+            put_escape(out, text.ptr[at]);
     }
     buf_char(out, '"');
 }
