@@ -62,7 +62,8 @@ unsigned wire_last_errno(const struct wire *wire);
 
 bool wire_is_mariadb(const struct wire *wire);
 const char *wire_server_version(const struct wire *wire);
-const char *wire_library(void); // "libmysqlclient 9.7.4", "libmariadb 3.3.14"
+const char *wire_name(const struct wire *wire); // "user@host:port" or "user@socket", for messages
+const char *wire_library(void);                // "libmysqlclient 9.7.4", "libmariadb 3.3.14"
 
 // Starts the dump, checksums and heartbeats negotiated. From then on only wire_fetch, _interrupt and _close.
 MUST_CHECK bool wire_dump(struct wire *wire, const struct wire_dump *dump, struct err *err);
