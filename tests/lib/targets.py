@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The targets' side of a comparison: MongoDB and Redis behind the same four functions.
+
+    key(row)            the row's key as bytes, exact: another type or order of the parts is another key
+    find(keys)   key → what the target holds there, for those that are there
+    keys()              every key that the target holds for the table
+    differences(row, found)
+                        (column, wanted, found) for each that is not the same, type and digits
+                        included, and for each that should not be there
+
+An object compares one table. A row is a tuple of cells (tests/lib/source.py).
+"""
+
+import struct
+
+import bson
+import redis as redis_client
+from bson import Decimal128
+
+from tests.lib import mapping
+from tests.lib.source import CHUNK_ROWS
+
+ABSENT = "(absent)"
+
+
+class MongodbTable:
+    """One collection."""
+
+    def __init__(self, client, table):
+        self.collection = client[table.db][table.name]
+        self.table = table
+        self.convert = [mapping.mongodb(column) for column in table.columns]
+
+    def key(self, row):
+        return bson.encode({"_id": self._id(row)})
+
+    def find(self, keys):
+        ids = [bson.decode(key)["_id"] for key in keys]
+        return {bson.encode({"_id": found["_id"]}): found
+                for found in self.collection.find({"_id": {"$in": ids}}, batch_size=CHUNK_ROWS)}
+
+    def keys(self):
+        for found in self.collection.find({}, {"_id": 1}, batch_size=CHUNK_ROWS):
+            yield bson.encode({"_id": found["_id"]})
+
+    def differences(self, row, found):
+        wanted = {"_id": self._id(row), **self._document(row)}
+        return [(name, wanted.get(name, ABSENT), found.get(name, ABSENT))
+                for name in {**wanted, **found}
+                if name not in wanted or name not in found or
+                not same_bson(wanted[name], found[name])]
+
+    def _document(self, row):
+        return {column.name: None if cell is None else convert(cell)
+                for column, convert, cell in zip(self.table.columns, self.convert, row)}
+
+    def _id(self, row):
+        document = self._document(row)
+        parts = {name: document[name] for name in self.table.key_names()}
+        return parts if len(parts) > 1 else next(iter(parts.values()))
+
+
+class RedisTable:
+    """All hashes db:table:*."""
+
+    def __init__(self, client, table):
+        self.client = client
+        self.table = table
+        self.convert = [mapping.redis(column) for column in table.columns]
+
+    def key(self, row):
+        parts = [str(self.convert[i](row[i])) for i in self.table.key]
+        return mapping.redis_key(self.table, parts).encode()
+
+    def find(self, keys):
+        pipeline = self.client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hgetall(key)
+        answers = pipeline.execute(raise_on_error=False)
+        return {key: answer for key, answer in zip(keys, answers) if answer != {}}
+
+    def keys(self):
+        prefix = mapping.redis_key(self.table, [""])
+        pattern = "".join("\\" + c if c in "*?[]\\^" else c for c in prefix) + "*"
+        return set(self.client.scan_iter(match=pattern, count=CHUNK_ROWS))
+
+    def differences(self, row, found):
+        if isinstance(found, redis_client.ResponseError):  # the key holds something else
+            return [("(type)", "hash", str(found))]
+        if not isinstance(found, dict):
+            raise found
+        wanted = {column.name: convert(cell)
+                  for column, convert, cell in zip(self.table.columns, self.convert, row)
+                  if cell is not None}
+        texts = {_text(name): _text(value) for name, value in found.items()}
+        return [(name, wanted.get(name, ABSENT), texts.get(name, ABSENT))
+                for name in {**wanted, **texts}
+                if name not in wanted or name not in texts or not wanted[name] == texts[name]]
+
+
+def same_bson(one, other):
+    """Equal in type, bits, digits and the order of members; Python's == is laxer."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return (list(one) == list(other) and
+                all(same_bson(one[name], other[name]) for name in one))
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same_bson, one, other))
+    if isinstance(one, float):
+        return struct.pack("<d", one) == struct.pack("<d", other)
+    if isinstance(one, Decimal128):
+        return one.bid == other.bid
+    return one == other
+
+
+def _text(raw):
+    """Bytes that are no UTF-8 stay bytes and so equal no text."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
