@@ -3,6 +3,8 @@
 // Servers: 9.7.4-2, 10.11.19-MariaDB-0+deb12u1-log.
 #include "binlog/charset_table.h"
 
+// clang-format off
+
 const struct collation_run charset_collation_runs[] = {
     {1, 1, CHARSET_BIG5}, {2, 2, CHARSET_LATIN2}, {3, 3, CHARSET_DEC8},
     {4, 4, CHARSET_CP850}, {5, 5, CHARSET_LATIN1}, {6, 6, CHARSET_HP8},

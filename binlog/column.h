@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Column: from the bytes of one value in a row image to a struct value. One table in column.c, type code → decode;
-// the decoders of the larger formats stand in decimal.c, temporal.c, jsonb.c and charset.c.
-// MySQL manual: "Binary Log Event", Table_map_event type and metadata bytes.
+// Column: from the bytes of one value in a row image to a struct value. One table in column.c, type
+// code → decode; the decoders of the larger formats stand in decimal.c, temporal.c, jsonb.c and
+// charset.c. MySQL manual: "Binary Log Event", Table_map_event type and metadata bytes.
 #ifndef TAILRACE_BINLOG_COLUMN_H
 #define TAILRACE_BINLOG_COLUMN_H
 
@@ -50,14 +50,15 @@ enum column_code {
     CODE_GEOMETRY = 255,
 };
 
-// What the table map says of one column, beyond its logical shape in `struct column`. Borrowed from the table map.
+// What the table map says of one column, beyond its logical shape in `struct column`. Borrowed from
+// the table map.
 struct column_format {
-    uint8_t code;     // as it stands on the wire
-    uint8_t real;     // CODE_STRING carries ENUM, SET and CHAR: which; else the same as code
-    uint16_t meta;    // the type's metadata, 0 for none; of two bytes, the first is the high one in
-                      // STRING, ENUM, SET, VAR_STRING, NEWDECIMAL, the low one in VARCHAR, BIT
-    uint16_t length;  // strings: most bytes; ENUM, SET: bytes on the wire; blobs: bytes of the
-                      // length before them; BIT: bits
+    uint8_t code;    // as it stands on the wire
+    uint8_t real;    // CODE_STRING carries ENUM, SET and CHAR: which; else the same as code
+    uint16_t meta;   // the type's metadata, 0 for none; of two bytes, the first is the high one in
+                     // STRING, ENUM, SET, VAR_STRING, NEWDECIMAL, the low one in VARCHAR, BIT
+    uint16_t length; // strings: most bytes; ENUM, SET: bytes on the wire; blobs: bytes of the
+                     // length before them; BIT: bits
     bool is_nullable;
     bool is_unsigned;
     bool is_binary;             // collation 63: bytes, not text
@@ -67,19 +68,21 @@ struct column_format {
     size_t n_labels;
 };
 
-// Fills in real, length and what follows from them (`text`, `is_binary` from the collation) after code, meta and the optional
-// metadata are known. Refuses codes and metadata that this version does not know (ERR_UNSUPPORTED, with the code).
+// Fills in real, length and what follows from them (`text`, `is_binary` from the collation) after
+// code, meta and the optional metadata are known. Refuses codes and metadata that this version does
+// not know (ERR_UNSUPPORTED, with the code).
 MUST_CHECK bool column_format_resolve(struct column_format *format, struct err *err);
 
-// "BIGINT", "JSON", …: the type's name for messages; NULL for a code that this version does not know.
+// "BIGINT", "JSON", …: the type's name for messages; NULL for a code that this version does not
+// know.
 const char *column_code_name(uint8_t code);
 
 // The logical type for the record: `shape->type` and its numbers, from the resolved format.
 MUST_CHECK bool column_shape(const struct column_format *format, struct column *shape,
                              struct err *err);
 
-// Decodes one value that is not NULL; moves the cursor behind it. Slices of *value borrow from the event or the arena.
-// ERR_CORRUPT or ERR_UNSUPPORTED with the offset.
+// Decodes one value that is not NULL; moves the cursor behind it. Slices of *value borrow from the
+// event or the arena. ERR_CORRUPT or ERR_UNSUPPORTED with the offset.
 MUST_CHECK bool column_decode(const struct column_format *format, struct cursor *cur,
                               struct arena *arena, struct value *value, struct err *err);
 

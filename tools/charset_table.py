@@ -177,7 +177,7 @@ def main():
     print('// SPDX-License-Identifier: Apache-2.0')
     print('// Charset table: written by tools/charset_table.py, which see; not by hand.')
     print(f'// Servers: {versions}.')
-    print('#include "binlog/charset_table.h"')
+    print('#include "binlog/charset_table.h"\n\n// clang-format off')
     runs = table([f'{{{a}, {b}, CHARSET_{c.upper()}}}' for a, b, c in runs_of(collations)], 3)
     print(f'\nconst struct collation_run charset_collation_runs[] = {{\n{runs}\n}};\n')
     print('const size_t charset_n_collation_runs =')
