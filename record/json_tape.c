@@ -238,9 +238,12 @@ static bool check_text(const struct json_tape *tape, struct err *err)
     return true;
 }
 
-static bool parse_failed(struct parse *parse, size_t offset)
+// yajl stands behind the token that is wrong; what follows the end of the whole text is found by that.
+static bool parse_failed(struct parse *parse)
 {
     const char *text = (const char *)yajl_get_error(parse->yajl, 0, NULL, 0);
+    bool trailing = parse->depth == 0 && parse->tape->n_tokens > 0;
+    size_t offset = trailing ? next_start(parse) : yajl_get_bytes_consumed(parse->yajl);
     return err_at(parse->err, ERR_CORRUPT, parse->tape->base + offset, "no JSON: " SLICE_FMT,
                   (int)strcspn(text, "\n"), text);
 }
@@ -262,7 +265,7 @@ bool json_tape_parse(struct json_tape *tape, struct slice text, size_t base, uns
     if (status == yajl_status_client_canceled)
         return false;
     if (status == yajl_status_error)
-        return parse_failed(&parse, yajl_get_bytes_consumed(parse.yajl));
+        return parse_failed(&parse);
     if (yajl_complete_parse(parse.yajl) != yajl_status_ok)
         return err_at(err, ERR_CORRUPT, base + text.len, "JSON text ends early");
     return true;

@@ -86,16 +86,16 @@ static void refused(const char *old, const char *new, uint64_t offset)
 static void test_faults_have_offsets(void **state)
 {
     (void)state;
-    refused("1234", "-1", 82);
-    refused("1234", "1.0", 82);
-    refused("1234", "\"1\"", 82);
-    refused("18446744073709551615", "18446744073709551616", 94);
+    refused("1234", "-1", 80);
+    refused("1234", "1.0", 80);
+    refused("1234", "\"1\"", 80);
+    refused("18446744073709551615", "18446744073709551616", 92);
     refused("\"pos\":1234,", "", 0);
-    refused("\"pos\"", "\"rows\":1,\"pos\"", 91);
+    refused("\"pos\"", "\"rows\":1,\"pos\"", 95);
     refused("9562:1-5", "9562:5-1", 48);
-    refused("00ffffffffffffff", "00fffffffffffffff", 124);
-    refused("00ffffffffffffff", "x", 124);
-    refused("server_id 7", "0123456789012345678901234567890123456789012345678901234567890123", 179);
+    refused("00ffffffffffffff", "00fffffffffffffff", 122);
+    refused("00ffffffffffffff", "x", 122);
+    refused("server_id 7", "0123456789012345678901234567890123456789012345678901234567890123", 175);
 }
 
 int main(void)
