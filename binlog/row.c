@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row event: see row.h. MySQL manual: "Binary Log Event", Rows_event.
+//
+//   post-header   table number 6 (4 where the post-header has 6 bytes) · flags 2 (1: last of its statement) ·
+//                 v2 only: length of the extra data, these two bytes included
+//   body          extra data (partition numbers, NDB's) · number of columns n ·
+//                 columns present, (n + 7) / 8 bytes; for an update a second time, for the image after
+//   rows          each image: null bits of the present columns, then the values that are not NULL;
+//                 an update has two images a row. To the end; at least one row, even when it has no bytes
+//
+// MariaDB's compressed events have the rows as one zlib stream behind a head (see payload.c).
+#include "binlog/row.h"
+
+#define ROWS_FLAG_STATEMENT_END 0x0001
+#define EXTRA_LENGTH_BYTES 2
+
+struct row_kind {
+    enum change_op op;
+    bool has_extra; // v2
+    bool is_compressed;
+};
+
+static const struct row_kind kinds[EVENT_CODES] = {
+    [EVENT_WRITE_ROWS_V1] = {CHANGE_INSERT, false, false},
+    [EVENT_UPDATE_ROWS_V1] = {CHANGE_UPDATE, false, false},
+    [EVENT_DELETE_ROWS_V1] = {CHANGE_DELETE, false, false},
+    [EVENT_WRITE_ROWS] = {CHANGE_INSERT, true, false},
+    [EVENT_UPDATE_ROWS] = {CHANGE_UPDATE, true, false},
+    [EVENT_DELETE_ROWS] = {CHANGE_DELETE, true, false},
+    [EVENT_MARIADB_WRITE_ROWS_COMPRESSED_V1] = {CHANGE_INSERT, false, true},
+    [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED_V1] = {CHANGE_UPDATE, false, true},
+    [EVENT_MARIADB_DELETE_ROWS_COMPRESSED_V1] = {CHANGE_DELETE, false, true},
+    [EVENT_MARIADB_WRITE_ROWS_COMPRESSED] = {CHANGE_INSERT, true, true},
+    [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED] = {CHANGE_UPDATE, true, true},
+    [EVENT_MARIADB_DELETE_ROWS_COMPRESSED] = {CHANGE_DELETE, true, true},
+};
+
+static bool skip_extra(const struct event *event, struct cursor *cur, struct err *err)
+{
+    uint16_t length = cursor_u16(cur);
+    if (length < EXTRA_LENGTH_BYTES)
+        return cur->failed ? event_too_short(event, cur, err)
+                           : err_at(err, ERR_CORRUPT, cursor_offset(cur) - EXTRA_LENGTH_BYTES,
+                                    "extra data of %u bytes cannot hold their own length", length);
+    cursor_skip(cur, length - EXTRA_LENGTH_BYTES);
+    return !cur->failed || event_too_short(event, cur, err);
+}
+
+// An event with the highest table number has no rows: it ends a statement whose tables were all left out.
+static bool is_dummy(uint64_t id, size_t id_bytes)
+{
+    return id == (id_bytes == 4 ? UINT32_MAX : ((uint64_t)1 << 48) - 1);
+}
+
+static void read_image(struct row_image *image, struct cursor *cur, size_t n_columns)
+{
+    image->is_used = true;
+    image->present = cursor_take(cur, (n_columns + 7) / 8);
+    image->n_present = 0;
+    if (image->present)
+        for (size_t i = 0; i < n_columns; i++)
+            image->n_present += image->present[i / 8] >> (i % 8) & 1;
+}
+
+static bool read_images(struct row_event *rows, const struct event *event, struct cursor *cur,
+                        struct err *err)
+{
+    const struct table *table = &rows->map->table;
+    uint64_t n = cursor_lenenc(cur);
+    if (cur->failed)
+        return event_too_short(event, cur, err);
+    if (n != table->n_columns)
+        return err_at(err, ERR_CORRUPT, cursor_offset(cur),
+                      "rows of %llu columns, but the table map of %.*s.%.*s has %zu",
+                      (unsigned long long)n, SLICE_ARG(table->db), SLICE_ARG(table->name),
+                      table->n_columns);
+    rows->before.is_used = rows->after.is_used = false;
+    if (rows->op != CHANGE_INSERT)
+        read_image(&rows->before, cur, table->n_columns);
+    if (rows->op != CHANGE_DELETE)
+        read_image(&rows->after, cur, table->n_columns);
+    return !cur->failed || event_too_short(event, cur, err);
+}
+
+bool row_event_parse(struct row_event *rows, const struct event *event,
+                     const struct event_format *format, struct table_maps *maps, struct plain *plain,
+                     struct err *err)
+{
+    const struct row_kind *kind = &kinds[event->code];
+    struct cursor cur = event_cursor(event);
+    size_t id_bytes = table_map_id_bytes(format, event->code);
+    uint64_t id = cursor_le(&cur, id_bytes);
+    uint16_t flags = cursor_u16(&cur);
+    if (cur.failed)
+        return event_too_short(event, &cur, err);
+    rows->op = kind->op;
+    rows->ends_statement = flags & ROWS_FLAG_STATEMENT_END;
+    rows->is_started = false;
+    rows->map = NULL;
+    if (is_dummy(id, id_bytes) && rows->ends_statement)
+        return true;
+    rows->map = table_maps_find(maps, id);
+    if (!rows->map)
+        return err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES, "rows of table number %llu, of which "
+                      "no table map came before", (unsigned long long)id);
+    if (!rows->map->is_wanted)
+        return true;
+    if (kind->has_extra && !skip_extra(event, &cur, err))
+        return false;
+    if (!read_images(rows, event, &cur, err))
+        return false;
+    rows->cur = cur;
+    return !kind->is_compressed || plain_inflate(plain, &rows->cur, err);
+}
+
+bool row_event_done(const struct row_event *rows)
+{
+    return !rows->map || !rows->map->is_wanted || (rows->is_started && !cursor_left(&rows->cur));
+}
+
+static bool decode_column(const struct row_event *rows, size_t i, struct cursor *cur,
+                          struct arena *arena, struct value *value, struct err *err)
+{
+    const struct table *table = &rows->map->table;
+    if (column_decode(&rows->map->formats[i], cur, arena, value, err))
+        return true;
+    return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(table->columns[i].name),
+                    SLICE_ARG(table->db), SLICE_ARG(table->name));
+}
+
+static bool decode_image(struct row_event *rows, const struct row_image *image,
+                         struct arena *arena, struct value *values, struct err *err)
+{
+    const struct table *table = &rows->map->table;
+    struct cursor *cur = &rows->cur;
+    const uint8_t *nulls = cursor_take(cur, (image->n_present + 7) / 8);
+    if (!nulls)
+        return err_at(err, ERR_CORRUPT, cursor_offset(cur), "a row of %.*s.%.*s is cut short",
+                      SLICE_ARG(table->db), SLICE_ARG(table->name));
+    bool is_full = image->n_present == table->n_columns;
+    size_t k = 0;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!is_full && !(image->present[i / 8] >> (i % 8) & 1)) {
+            values[i].kind = VALUE_ABSENT;
+            continue;
+        }
+        bool is_null = nulls[k / 8] >> (k % 8) & 1;
+        k++;
+        if (is_null)
+            values[i].kind = VALUE_NULL;
+        else if (!decode_column(rows, i, cur, arena, &values[i], err))
+            return false;
+    }
+    return true;
+}
+
+bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err)
+{
+    const uint8_t *start = rows->cur.pos;
+    if (rows->before.is_used &&
+        !decode_image(rows, &rows->before, arena, rows->map->before, err))
+        return false;
+    if (rows->after.is_used && !decode_image(rows, &rows->after, arena, rows->map->after, err))
+        return false;
+    rows->is_started = true;
+    if (rows->cur.pos == start && cursor_left(&rows->cur))
+        return err_at(err, ERR_CORRUPT, cursor_offset(&rows->cur),
+                      "rows without any column are followed by %zu bytes", cursor_left(&rows->cur));
+    return true;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row event: the rows of one INSERT, UPDATE or DELETE event, taken out one by one.
+#ifndef TAILRACE_BINLOG_ROW_H
+#define TAILRACE_BINLOG_ROW_H
+
+#include "binlog/event.h"
+#include "binlog/payload.h"
+#include "binlog/table_map.h"
+#include "record/change.h"
+
+struct row_image {
+    const uint8_t *present; // a bit for each column, from the low end of a byte
+    size_t n_present;
+    bool is_used; // insert has no image before, delete none after
+};
+
+struct row_event {
+    enum change_op op;
+    struct table_map *map; // NULL: the event only ends a statement
+    struct row_image before;
+    struct row_image after;
+    struct cursor cur; // over the rows that are left
+    bool ends_statement;
+    bool is_started; // a row was taken
+};
+
+// Reads all but the rows. Borrows from the event; rows that MariaDB compressed are put into `plain`.
+// Rows of a table that is not wanted are left unread. ERR_CORRUPT, ERR_UNSUPPORTED.
+MUST_CHECK bool row_event_parse(struct row_event *rows, const struct event *event,
+                                const struct event_format *format, struct table_maps *maps,
+                                struct plain *plain, struct err *err);
+
+// True when no row is left.
+bool row_event_done(const struct row_event *rows);
+
+// Decodes the next row into rows->map->before and ->after. Only when not done.
+MUST_CHECK bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err);
+
+#endif

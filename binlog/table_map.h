@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Table map: what a TABLE_MAP_EVENT says of a table, and the bounded cache of them that row events refer to by number.
+#ifndef TAILRACE_BINLOG_TABLE_MAP_H
+#define TAILRACE_BINLOG_TABLE_MAP_H
+
+#include "binlog/column.h"
+#include "binlog/event.h"
+#include "record/table.h"
+#include "record/table_filter.h"
+#include "record/value.h"
+
+// Limits of the cache; a table that was dropped from it comes again with its next statement.
+#define TABLE_MAPS_MAX 1024
+#define TABLE_MAPS_BYTES_MAX ((size_t)32 << 20)
+#define TABLE_MAP_BUCKETS 1024
+
+struct table_map {
+    uint64_t id;
+    bool is_wanted;     // the filter lets it pass; else only db and name of `table` are set
+    bool has_names;     // column names came with the event
+    struct table table; // rendered
+    struct column_format *formats;
+    struct value *before; // room for the two images of a row, n_columns each
+    struct value *after;
+    struct slice body; // of the event, as it was
+    struct arena arena;
+    uint64_t used_at; // of table_maps.clock
+    struct table_map *next;
+};
+
+struct table_maps {
+    struct table_map *buckets[TABLE_MAP_BUCKETS];
+    struct table_map *last; // found or added last
+    size_t n;
+    size_t bytes;
+    uint64_t clock;
+};
+
+// {0} is an empty cache.
+void table_maps_clear(struct table_maps *maps);
+
+// Reads the event into the cache. The same bytes as before under the same number cost a comparison.
+// ERR_CORRUPT, or ERR_UNSUPPORTED for types and metadata that this version does not know.
+MUST_CHECK bool table_maps_add(struct table_maps *maps, const struct event *event,
+                               const struct event_format *format, const struct table_filter *filter,
+                               struct err *err);
+
+// NULL where there is none. Borrowed until the next _add or _clear.
+struct table_map *table_maps_find(struct table_maps *maps, uint64_t id);
+
+// Bytes of the table number in table maps and row events: 4 in old logs, 6 since.
+size_t table_map_id_bytes(const struct event_format *format, uint8_t code);
+
+#endif
