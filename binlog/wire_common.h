@@ -18,6 +18,9 @@
 // The first event of a binlog file stands behind the magic.
 #define WIRE_POS_FIRST 4
 
+// Flag of COM_BINLOG_DUMP.
+#define WIRE_DUMP_ANNOTATE 2
+
 // Where COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID start.
 struct wire_start {
     const char *file;               // "" with GTIDs

@@ -23,8 +23,7 @@
 #define COMMAND_DUMP 0x12
 #define COMMAND_DUMP_GTID 0x1e
 
-#define DUMP_FLAG_ANNOTATE 2
-#define DUMP_FLAG_THROUGH_GTID 4
+#define DUMP_THROUGH_GTID 4
 
 #define EVENT_HEADER_BYTES 19
 #define EVENT_LENGTH_OFFSET 9 // of the event's length in its header
@@ -64,7 +63,7 @@ static void put_le(struct buf *out, uint64_t value, size_t n)
 static void put_dump(struct buf *out, const struct wire_start *start)
 {
     put_le(out, start->pos, 4);
-    put_le(out, start->annotate ? DUMP_FLAG_ANNOTATE : 0, 2);
+    put_le(out, start->annotate ? WIRE_DUMP_ANNOTATE : 0, 2);
     put_le(out, start->server_id, 4);
     buf_str(out, start->file);
 }
@@ -73,7 +72,7 @@ static void put_dump_gtid(struct buf *out, const struct wire_start *start)
 {
     struct buf set = {0};
     gtid_set_encode(&set, start->gtid);
-    put_le(out, DUMP_FLAG_THROUGH_GTID, 2);
+    put_le(out, DUMP_THROUGH_GTID, 2);
     put_le(out, start->server_id, 4);
     put_le(out, strlen(start->file), 4);
     buf_str(out, start->file);

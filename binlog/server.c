@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: what the source says of itself, and whether it can be read as a replica at all.
+//
+// MySQL 5.7 to 9.x and MariaDB 10.x and 11.x. Settings come from SHOW GLOBAL VARIABLES, where one that a version does
+// not have is just missing; GTID sets from SELECT, because SHOW cuts long values off. Rights are found by asking for
+// what needs them, so that roles count. All that is wrong is said in one message.
+#include "binlog/server.h"
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define ERRNO_SPECIFIC_ACCESS_DENIED 1227
+
+// A status that does not change while the GTID position is read is consistent with it; on a busy server it takes tries.
+#define CONSISTENT_TRIES 20
+
+// What the configuration has to be. `mend` is the statement, or what else to do.
+struct setting {
+    const char *name;
+    const char *wanted;
+    const char *mend;
+};
+
+static const struct setting settings[] = {
+    {"log_bin", "ON",
+     "start the server with log_bin (skip_log_bin and disable_log_bin removed) in the [mysqld] "
+     "section of its configuration, then restart it"},
+    {"binlog_format", "ROW",
+     "SET GLOBAL binlog_format = ROW; and reconnect the sessions that write, which keep the old one"},
+    {"binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = FULL;"},
+};
+
+// Rows of two columns, name and value.
+static const char *lookup(const struct wire_result *rows, const char *name)
+{
+    for (size_t i = 0; i < rows->n_rows; i++)
+        if (rows->cells[2 * i] && strcasecmp(rows->cells[2 * i], name) == 0)
+            return rows->cells[2 * i + 1];
+    return NULL;
+}
+
+// As 80023 for "8.0.23".
+static unsigned version_number(const char *version)
+{
+    unsigned major = 0;
+    unsigned minor = 0;
+    unsigned patch = 0;
+    sscanf(version, "%u.%u.%u", &major, &minor, &patch);
+    return major * 10000 + minor * 100 + patch;
+}
+
+static const char *status_statement(const struct wire *wire)
+{
+    bool is_new = !wire_is_mariadb(wire) && version_number(wire_server_version(wire)) >= 80200;
+    return is_new ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
+
+// One problem more of the list that ends in one message.
+static void add_problem(struct buf *problems, const char *text)
+{
+    if (problems->len)
+        buf_str(problems, "; ");
+    buf_str(problems, text);
+}
+
+static void check_settings(const struct wire_result *variables, struct buf *problems)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const struct setting *setting = &settings[i];
+        const char *found = lookup(variables, setting->name);
+        char text[512];
+        if (found && strcasecmp(found, setting->wanted) == 0)
+            continue;
+        if (!found && strcmp(setting->name, "binlog_format") == 0)
+            continue; // servers that know row events only have no such setting
+        if (found)
+            snprintf(text, sizeof text, "%s is %s, needed is %s: %s", setting->name, found,
+                     setting->wanted, setting->mend);
+        else
+            snprintf(text, sizeof text,
+                     "%s is not known to this server, needed is %s: upgrade to MySQL 8.0.1 or "
+                     "MariaDB 10.5 at least",
+                     setting->name, setting->wanted);
+        add_problem(problems, text);
+    }
+}
+
+static void warn_row_image(const struct wire_result *variables)
+{
+    const char *image = lookup(variables, "binlog_row_image");
+    if (image && strcasecmp(image, "FULL") != 0)
+        log_warn("row image is not full: updates carry changed columns only, snapshots and "
+                 "verification of single rows need SET GLOBAL binlog_row_image = FULL",
+                 LOG_FIELDS(log_str("binlog_row_image", image)));
+}
+
+// "user@host" of the server as 'user'@'host'.
+static bool quoted_account(struct wire *wire, struct buf *out, struct err *err)
+{
+    struct wire_result rows;
+    if (!wire_query(wire, "SELECT CURRENT_USER()", &rows, err))
+        return false;
+    const char *account = rows.n_rows ? rows.cells[0] : "";
+    const char *at = strrchr(account, '@');
+    size_t user_len = at ? (size_t)(at - account) : strlen(account);
+    buf_printf(out, "'%.*s'@'%s'", (int)user_len, account, at ? at + 1 : "%");
+    wire_result_deinit(&rows);
+    return true;
+}
+
+// Whether the statement is allowed: false in *allowed for a missing right, an error for anything else.
+static bool try_statement(struct wire *wire, const char *sql, bool *allowed, struct err *err)
+{
+    *allowed = wire_query(wire, sql, NULL, err);
+    return *allowed || wire_last_errno(wire) == ERRNO_SPECIFIC_ACCESS_DENIED;
+}
+
+// MariaDB has no harmless statement that needs REPLICATION SLAVE; its SHOW GRANTS includes those of the current role.
+static bool find_grant(struct wire *wire, bool *granted, struct err *err)
+{
+    struct wire_result rows;
+    if (!wire_query(wire, "SHOW GRANTS FOR CURRENT_USER", &rows, err))
+        return false;
+    *granted = false;
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const char *grant = rows.cells[i];
+        bool is_global = strstr(grant, " ON *.* TO ") != NULL;
+        if (is_global && (strncmp(grant, "GRANT ALL PRIVILEGES ", 21) == 0 ||
+                          strstr(grant, "REPLICATION SLAVE,") || strstr(grant, "SUPER") ||
+                          strstr(grant, "REPLICATION SLAVE ON ")))
+            *granted = true;
+    }
+    wire_result_deinit(&rows);
+    return true;
+}
+
+static bool can_dump(struct wire *wire, bool *allowed, struct err *err)
+{
+    if (wire_is_mariadb(wire))
+        return find_grant(wire, allowed, err);
+    bool is_new = version_number(wire_server_version(wire)) >= 80022;
+    return try_statement(wire, is_new ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS", allowed, err);
+}
+
+static bool check_rights(struct wire *wire, struct buf *problems, struct err *err)
+{
+    bool can_read_status;
+    bool can_read_log;
+    if (!try_statement(wire, status_statement(wire), &can_read_status, err) ||
+        !can_dump(wire, &can_read_log, err))
+        return false;
+    if (can_read_status && can_read_log)
+        return true;
+    const char *client = wire_is_mariadb(wire) ? "BINLOG MONITOR" : "REPLICATION CLIENT";
+    struct buf text = {0};
+    buf_printf(&text, "the account lacks %s%s%s: GRANT REPLICATION SLAVE, %s ON *.* TO ",
+               can_read_log ? "" : "REPLICATION SLAVE",
+               can_read_log || can_read_status ? "" : " and ", can_read_status ? "" : client,
+               client);
+    bool ok = quoted_account(wire, &text, err);
+    buf_char(&text, ';');
+    if (ok)
+        add_problem(problems, buf_cstr(&text));
+    buf_deinit(&text);
+    return ok;
+}
+
+// The checks, all of them before the first refusal.
+static bool check(struct wire *wire, const struct wire_result *variables, struct err *err)
+{
+    struct buf problems = {0};
+    check_settings(variables, &problems);
+    bool config_ok = problems.len == 0;
+    bool ok = check_rights(wire, &problems, err);
+    if (ok && problems.len) {
+        const char *server = wire_is_mariadb(wire) ? "MariaDB" : "MySQL";
+        ok = err_set(err, config_ok ? ERR_REFUSED : ERR_CONFIG,
+                     "%s (%s %s) cannot be read as a replica: %s", wire_name(wire), server,
+                     wire_server_version(wire), buf_cstr(&problems));
+    }
+    if (ok)
+        warn_row_image(variables);
+    buf_deinit(&problems);
+    return ok;
+}
+
+// A cell that is one GTID set.
+static bool select_gtids(struct wire *wire, const char *sql, struct gtid_set *set, struct err *err)
+{
+    struct wire_result rows;
+    if (!wire_query(wire, sql, &rows, err))
+        return false;
+    const char *text = rows.n_rows && rows.cells[0] ? rows.cells[0] : "";
+    gtid_set_deinit(set);
+    bool ok = gtid_set_parse(set, slice_of_str(text), err) || err_wrap(err, "%s", sql);
+    wire_result_deinit(&rows);
+    return ok;
+}
+
+static bool read_status(struct wire *wire, struct server *server, struct wire_result *rows,
+                        struct err *err)
+{
+    const char *sql = status_statement(wire);
+    if (!wire_query(wire, sql, rows, err))
+        return false;
+    if (rows->n_rows != 1 || rows->n_columns < 4) {
+        wire_result_deinit(rows);
+        return err_set(err, ERR_CONFIG, "%s: the server has no binlog", sql);
+    }
+    snprintf(server->file, sizeof server->file, "%s", rows->cells[0]);
+    server->pos = strtoull(rows->cells[1], NULL, 10);
+    return true;
+}
+
+// MySQL tells both in one row, except before 5.6.
+static bool read_end_mysql(struct wire *wire, struct server *server, struct err *err)
+{
+    struct wire_result rows;
+    if (!read_status(wire, server, &rows, err))
+        return false;
+    const char *text = rows.n_columns > 4 && rows.cells[4] ? rows.cells[4] : "";
+    bool ok = gtid_set_parse(&server->executed, slice_of_str(text), err);
+    wire_result_deinit(&rows);
+    return ok && select_gtids(wire, "SELECT @@global.gtid_purged", &server->purged, err);
+}
+
+// Position and GTIDs of the same moment: the position has not moved while the GTIDs were read.
+static bool read_end_mariadb(struct wire *wire, struct server *server, struct err *err)
+{
+    struct server before = {0};
+    for (int i = 0; i < CONSISTENT_TRIES; i++) {
+        struct wire_result rows;
+        if (!read_status(wire, &before, &rows, err))
+            return false;
+        wire_result_deinit(&rows);
+        if (!select_gtids(wire, "SELECT @@global.gtid_binlog_pos", &server->executed, err) ||
+            !read_status(wire, server, &rows, err))
+            return false;
+        wire_result_deinit(&rows);
+        if (before.pos == server->pos && strcmp(before.file, server->file) == 0)
+            return true;
+    }
+    char sql[POSITION_FILE_MAX + 64];
+    snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s', %" PRIu64 ")", server->file,
+             server->pos);
+    return select_gtids(wire, sql, &server->executed, err);
+}
+
+// The GTID list at the beginning of the oldest file is what was purged.
+static bool read_purged_mariadb(struct wire *wire, struct server *server, struct err *err)
+{
+    struct server_log *logs;
+    size_t n_logs;
+    if (!server_logs(wire, &logs, &n_logs, err))
+        return false;
+    char sql[POSITION_FILE_MAX + 64];
+    snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s', 4)", n_logs ? logs[0].file : "");
+    free(logs);
+    return select_gtids(wire, sql, &server->purged, err);
+}
+
+static bool read_identity(struct wire *wire, const struct wire_result *variables,
+                          struct server *server, struct err *err)
+{
+    const char *id = lookup(variables, "server_id");
+    const char *uuid = lookup(variables, "server_uuid");
+    const char *gtid_mode = lookup(variables, "gtid_mode");
+    server->is_mariadb = wire_is_mariadb(wire);
+    server->gtid_mode = server->is_mariadb || (gtid_mode && strcasecmp(gtid_mode, "ON") == 0);
+    snprintf(server->version, sizeof server->version, "%s", wire_server_version(wire));
+    if (!id || (!server->is_mariadb && !uuid))
+        return err_set(err, ERR_UNSUPPORTED, "%s: the server has no server_id or server_uuid",
+                       wire_name(wire));
+    server->server_id = (uint32_t)strtoul(id, NULL, 10);
+    if (server->is_mariadb)
+        snprintf(server->uuid, sizeof server->uuid, "server_id %s", id);
+    else
+        snprintf(server->uuid, sizeof server->uuid, "%s", uuid);
+    return true;
+}
+
+bool server_read(struct wire *wire, struct server *server, struct err *err)
+{
+    struct wire_result variables;
+    *server = (struct server){0};
+    if (!wire_query(wire,
+                    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', "
+                    "'binlog_row_metadata', 'binlog_row_image', 'gtid_mode', 'server_id', "
+                    "'server_uuid')",
+                    &variables, err))
+        return false;
+    bool ok = check(wire, &variables, err) && read_identity(wire, &variables, server, err);
+    wire_result_deinit(&variables);
+    if (ok && server->is_mariadb)
+        ok = read_end_mariadb(wire, server, err) && read_purged_mariadb(wire, server, err);
+    else if (ok)
+        ok = read_end_mysql(wire, server, err);
+    if (!ok)
+        server_deinit(server);
+    return ok;
+}
+
+void server_deinit(struct server *server)
+{
+    gtid_set_deinit(&server->executed);
+    gtid_set_deinit(&server->purged);
+}
+
+bool server_logs(struct wire *wire, struct server_log **logs, size_t *n_logs, struct err *err)
+{
+    struct wire_result rows;
+    if (!wire_query(wire, "SHOW BINARY LOGS", &rows, err))
+        return false;
+    *n_logs = rows.n_rows;
+    *logs = mem_zalloc((rows.n_rows + 1) * sizeof **logs);
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const char *const *row = rows.cells + i * rows.n_columns;
+        snprintf((*logs)[i].file, sizeof (*logs)[i].file, "%s", row[0]);
+        (*logs)[i].size_bytes = strtoull(row[1], NULL, 10);
+    }
+    wire_result_deinit(&rows);
+    return true;
+}
+
+// What `set` has beyond `other`, as text, "" for nothing.
+static void missing_text(const struct gtid_set *set, const struct gtid_set *other, struct buf *out)
+{
+    struct gtid_set missing = {0};
+    gtid_set_copy(&missing, set);
+    gtid_set_subtract(&missing, other);
+    gtid_set_write(out, &missing);
+    gtid_set_deinit(&missing);
+}
+
+static bool has_gtids(const struct wire *wire, const struct server *server,
+                      const struct gtid_set *executed, struct err *err)
+{
+    struct buf gap = {0};
+    bool ok = true;
+    missing_text(executed, &server->executed, &gap);
+    if (gap.len) {
+        ok = err_set(err, ERR_REFUSED,
+                     "%s: the position holds transactions that this server never executed: %s; it "
+                     "was reset, restored from an older state or is another server; connect to "
+                     "the right one, or start over with `tailrace offsets reset publisher --to "
+                     "earliest`",
+                     wire_name(wire), buf_cstr(&gap));
+        goto out;
+    }
+    missing_text(&server->purged, executed, &gap);
+    if (gap.len)
+        ok = err_set(err, ERR_REFUSED,
+                     "%s: the server purged transactions that were not read yet: %s; start from "
+                     "what is left with `tailrace offsets reset publisher --to earliest` and copy "
+                     "the tables again, and raise binlog_expire_logs_seconds on the server",
+                     wire_name(wire), buf_cstr(&gap));
+out:
+    buf_deinit(&gap);
+    return ok;
+}
+
+static const struct server_log *find_log(const struct server_log *logs, size_t n_logs,
+                                         const char *file)
+{
+    for (size_t i = 0; i < n_logs; i++)
+        if (strcmp(logs[i].file, file) == 0)
+            return &logs[i];
+    return NULL;
+}
+
+static bool fail_no_file(const struct wire *wire, const struct position *position,
+                         const struct server_log *oldest, struct err *err)
+{
+    return err_set(err, ERR_REFUSED,
+                   "%s: %s:%" PRIu64 ": the server has no such binlog file (any more), its oldest "
+                   "is %s; start from there with `tailrace offsets reset publisher --to earliest` "
+                   "and copy the tables again",
+                   wire_name(wire), position->file, position->pos, oldest ? oldest->file : "none");
+}
+
+static bool has_file(struct wire *wire, const struct server *server,
+                     const struct position *position, struct err *err)
+{
+    struct server_log *logs;
+    size_t n_logs;
+    if (position->server_uuid[0] && strcmp(position->server_uuid, server->uuid) != 0)
+        return err_set(err, ERR_REFUSED,
+                       "%s: the position %s:%" PRIu64 " is of server %s, this one is %s, and "
+                       "without GTIDs files of two servers cannot be compared; connect to the "
+                       "right one, or start over with `tailrace offsets reset publisher --to "
+                       "earliest`",
+                       wire_name(wire), position->file, position->pos, position->server_uuid,
+                       server->uuid);
+    if (!server_logs(wire, &logs, &n_logs, err))
+        return false;
+    const struct server_log *log = find_log(logs, n_logs, position->file);
+    bool ok = true;
+    if (!log)
+        ok = fail_no_file(wire, position, n_logs ? logs : NULL, err);
+    else if (position->pos > log->size_bytes)
+        ok = err_set(err, ERR_REFUSED,
+                     "%s: %s:%" PRIu64 ": the file has only %" PRIu64 " bytes; the server was "
+                     "reset or restored; start over with `tailrace offsets reset publisher --to "
+                     "earliest`",
+                     wire_name(wire), position->file, position->pos, log->size_bytes);
+    free(logs);
+    return ok;
+}
+
+bool server_has(struct wire *wire, const struct server *server, const struct position *position,
+                struct err *err)
+{
+    bool by_gtid = !position->file[0] || !gtid_set_is_empty(&position->executed);
+    if (server->gtid_mode && by_gtid)
+        return has_gtids(wire, server, &position->executed, err);
+    if (position->file[0])
+        return has_file(wire, server, position, err);
+    return err_set(err, ERR_REFUSED,
+                   "%s: the position is a GTID set, but gtid_mode is not ON on this server; turn "
+                   "it on, or start from a file with `tailrace offsets reset publisher --to "
+                   "FILE:POS`",
+                   wire_name(wire));
+}
