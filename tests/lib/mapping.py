@@ -11,6 +11,7 @@ import json
 import re
 import struct
 from datetime import datetime
+from decimal import Decimal
 
 from bson import Decimal128, Int64
 
@@ -20,16 +21,16 @@ INTEGER_TYPES = {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "b
 TEXT_TYPES = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
 DECIMAL128_DIGITS = 34
 DATE_DIGITS = 3  # BSON's Date counts milliseconds
-FLOAT_DIGITS = 9  # of the longest text that may be needed
+FLOAT_DIGITS, DOUBLE_DIGITS = 9, 17  # as many name any float or double
 
 
 def mongodb(column):
     """cell → BSON value."""
-    simple = {**dict.fromkeys(INTEGER_TYPES, lambda cell: bson_integer(int(cell))),
+    simple = {**dict.fromkeys(INTEGER_TYPES, _bson_integer_of(column)),
               **dict.fromkeys(TEXT_TYPES, str), **dict.fromkeys(BINARY_TYPES, bytes.fromhex),
               **dict.fromkeys(GEOMETRY_TYPES, _bson_geometry),
-              "float": float, "double": float, "time": str, "json": bson_json,
-              "vector": lambda cell: [float(number) for number in _floats(cell)]}
+              "float": lambda cell: _widened(float(cell)), "double": float, "time": str,
+              "json": bson_json, "vector": lambda cell: list(map(_widened, _floats(cell)))}
     if column.type == "decimal":
         fits = column.precision <= DECIMAL128_DIGITS
         return lambda cell: Decimal128(decimal_text(cell)) if fits else decimal_text(cell)
@@ -101,16 +102,9 @@ class Json:
         return self.text
 
 
-def bson_integer(value):
-    """int32 (int) where it fits, int64 (Int64) where that fits, else Decimal128."""
-    if -2**31 <= value < 2**31:
-        return value
-    return Int64(value) if -2**63 <= value < 2**63 else Decimal128(str(value))
-
-
 def bson_json(cell):
     """A JSON document as BSON: objects are sub-documents in the server's order."""
-    return json.loads(cell, parse_int=lambda text: bson_integer(int(text)))
+    return json.loads(cell, parse_int=_json_integer, parse_float=_json_number)
 
 
 def decimal_text(cell):
@@ -118,6 +112,42 @@ def decimal_text(cell):
     sign, digits = ("-", cell[1:]) if cell.startswith("-") else ("", cell)
     digits = digits.lstrip("0")
     return sign + (digits if digits[:1].isdigit() else "0" + digits)
+
+
+def _bson_integer_of(column):
+    """By column, so that a field has one type: int32 where all its values fit, else int64, and
+    Decimal128 only for the values that are too large for that."""
+    narrow = (column.precision < 32 if column.type == "bit" else
+              column.type != "bigint" and not (column.type == "int" and column.unsigned))
+    return lambda cell: int(cell) if narrow else _int64(int(cell))
+
+
+def _int64(value):
+    return Int64(value) if -2**63 <= value < 2**63 else Decimal128(str(value))
+
+
+def _json_integer(text):
+    """By value: int32, int64, or as any other number."""
+    value = int(text)
+    if text == "-0":
+        return -0.0
+    if -2**31 <= value < 2**31:
+        return value
+    return Int64(value) if -2**63 <= value < 2**63 else _json_decimal(text)
+
+
+def _json_number(text):
+    """A double where it is the number that the text names, to the text's digits."""
+    digits = max(_digits(text), 1)
+    double = float(text)
+    if digits <= DOUBLE_DIGITS and abs(double) != float("inf") and \
+            Decimal(f"{double:.{digits - 1}e}") == Decimal(text):
+        return double
+    return _json_decimal(text)
+
+
+def _json_decimal(text):
+    return Decimal128(text) if _digits(text) <= DECIMAL128_DIGITS else text
 
 
 def _real_date(cell):
@@ -136,7 +166,7 @@ def _geometry(cell):
 
 def _bson_geometry(cell):
     srid, wkb = _geometry(cell)
-    return {"srid": bson_integer(srid), "wkb": wkb}
+    return {"srid": Int64(srid), "wkb": wkb}
 
 
 def _geometry_text(cell):
@@ -150,6 +180,11 @@ def _base64(cell):
 
 def _floats(cell):
     return [number for number, in struct.iter_unpack("<f", bytes.fromhex(cell))]
+
+
+def _widened(value):
+    """The double whose shortest text is the float's: 0.1 for a FLOAT that shows 0.1."""
+    return float(_shortest(value, "<f"))
 
 
 def _float_text(value):

@@ -31,7 +31,8 @@ class Column:
 
     name: str
     type: str  # DATA_TYPE: "int", "varchar", …
-    precision: int  # of DECIMAL
+    unsigned: bool
+    precision: int  # of DECIMAL in digits, of BIT in bits
     digits: int  # of the fraction of a temporal type
 
 
@@ -118,11 +119,13 @@ def _names(connection):
 
 def _columns(connection, db, name):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT column_name, data_type, numeric_precision, datetime_precision"
-                       " FROM information_schema.columns WHERE table_schema = %s AND"
-                       " table_name = %s ORDER BY ordinal_position", (db, name))
-        return tuple(Column(column, kind.lower(), int(precision or 0), int(digits or 0))
-                     for column, kind, precision, digits in cursor)
+        cursor.execute("SELECT column_name, data_type, column_type LIKE '%% unsigned%%',"
+                       " numeric_precision, datetime_precision FROM information_schema.columns"
+                       " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+                       (db, name))
+        return tuple(Column(column, kind.lower(), unsigned == "1", int(precision or 0),
+                            int(digits or 0))
+                     for column, kind, unsigned, precision, digits in cursor)
 
 
 def _key(connection, db, name, columns):
