@@ -32,8 +32,8 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 	binlog/temporal.c binlog/transaction.c
 LIVE := binlog/position_find.c binlog/ring.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
-PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/offsets.c publisher/producer.c \
-	publisher/publisher.c publisher/topics.c
+PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/producer.c \
+	publisher/publisher.c publisher/session.c publisher/topics.c
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/main.c \
 	appliers/core/offsets.c appliers/core/worker.c
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/mapping.c appliers/mongodb/sink.c
@@ -59,7 +59,7 @@ LIBS_tailrace-apply-redis := -lhiredis -lrdkafka $(RECORD_LIBS)
 
 # --- libraries that are asked where they are, only when something is built ----------------------------------------------
 
-MONGOC_CFLAGS = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+MONGOC_CFLAGS = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libmongoc-1.0))
 MONGOC_LIBS = $(shell $(PKG_CONFIG) --libs libmongoc-1.0)
 ifeq ($(CLIENT),mariadb)
 CLIENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libmariadb)

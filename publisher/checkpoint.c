@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoint: see checkpoint.h.
+#include "publisher/checkpoint.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/stop.h"
+#include "kafka/client.h"
+#include "record/json_writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yajl/yajl_tree.h>
+
+#define VERSION 1
+#define CONSUME_MS 100
+#define TOPIC_PARTITIONS_MAX 100000
+#define KEY_CHECKPOINT "{\"kind\":\"checkpoint\"}"
+
+void checkpoint_topic_name(struct buf *out, const char *name)
+{
+    buf_printf(out, "%s.checkpoint", name);
+}
+
+void checkpoint_write_key(struct buf *out)
+{
+    buf_str(out, KEY_CHECKPOINT);
+}
+
+void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint)
+{
+    buf_printf(out, "{\"version\":%d,\"running\":%s,\"instance\":", VERSION,
+               checkpoint->running ? "true" : "false");
+    json_write_string(out, slice_of_str(checkpoint->instance));
+    buf_printf(out, ",\"alive_ms\":%llu,", (unsigned long long)checkpoint->alive_ms);
+    position_write_fields(out, &checkpoint->position);
+    buf_char(out, '}');
+}
+
+void checkpoint_topic_write_key(struct buf *out, const char *topic)
+{
+    buf_str(out, "{\"kind\":\"topic\",\"topic\":");
+    json_write_string(out, slice_of_str(topic));
+    buf_char(out, '}');
+}
+
+void checkpoint_topic_write(struct buf *out, const struct checkpoint_topic *topic)
+{
+    buf_printf(out, "{\"version\":%d,\"partitions\":%d,\"db\":", VERSION, (int)topic->n_partitions);
+    json_write_string(out, slice_of_str(topic->db));
+    buf_str(out, ",\"table\":");
+    json_write_string(out, slice_of_str(topic->table));
+    buf_char(out, '}');
+}
+
+static yajl_val parse(struct slice json, const char *what, struct err *err)
+{
+    char reason[256] = "";
+    char *text = mem_strndup(json.ptr, json.len);
+    yajl_val tree = yajl_tree_parse(text, reason, sizeof reason);
+    free(text);
+    if (tree && YAJL_IS_OBJECT(tree))
+        return tree;
+    yajl_tree_free(tree);
+    err_set(err, ERR_CORRUPT, "%s \"%.*s\" is no JSON object", what,
+            (int)(json.len < 200 ? json.len : 200), (const char *)json.ptr);
+    return NULL;
+}
+
+static const char *get_text(yajl_val tree, const char *name)
+{
+    const char *path[] = {name, NULL};
+    yajl_val member = yajl_tree_get(tree, path, yajl_t_string);
+    return member ? YAJL_GET_STRING(member) : NULL;
+}
+
+// -1: it is missing, or no integer from 0.
+static int64_t get_number(yajl_val tree, const char *name)
+{
+    const char *path[] = {name, NULL};
+    yajl_val member = yajl_tree_get(tree, path, yajl_t_number);
+    return member && YAJL_IS_INTEGER(member) ? YAJL_GET_INTEGER(member) : -1;
+}
+
+static bool check_version(yajl_val tree, struct err *err)
+{
+    int64_t version = get_number(tree, "version");
+    if (version > VERSION)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "version %lld, written by a later tailrace; this one knows %d",
+                       (long long)version, VERSION);
+    return version == VERSION || err_set(err, ERR_CORRUPT, "member \"version\" is missing");
+}
+
+static bool read_checkpoint(struct checkpoint *checkpoint, yajl_val tree, struct slice value,
+                            struct err *err)
+{
+    const char *path[] = {"running", NULL};
+    yajl_val running = yajl_tree_get(tree, path, yajl_t_any);
+    const char *instance = get_text(tree, "instance");
+    int64_t alive_ms = get_number(tree, "alive_ms");
+    if (!(YAJL_IS_TRUE(running) || YAJL_IS_FALSE(running)) || !instance || alive_ms < 0)
+        return err_set(err, ERR_CORRUPT, "\"running\", \"instance\" or \"alive_ms\" is missing");
+    checkpoint->running = YAJL_IS_TRUE(running);
+    checkpoint->alive_ms = (uint64_t)alive_ms;
+    snprintf(checkpoint->instance, sizeof checkpoint->instance, "%s", instance);
+    position_deinit(&checkpoint->position);
+    return position_read(&checkpoint->position, value, err);
+}
+
+static void topic_deinit(struct checkpoint_topic *topic)
+{
+    free(topic->topic);
+    free(topic->db);
+    free(topic->table);
+}
+
+static struct checkpoint_topic *find_topic(const struct checkpoint_log *log, const char *name)
+{
+    for (size_t i = 0; i < log->n_topics; i++)
+        if (strcmp(log->topics[i].topic, name) == 0)
+            return &log->topics[i];
+    return NULL;
+}
+
+static void remove_topic(struct checkpoint_log *log, const char *name)
+{
+    struct checkpoint_topic *topic = find_topic(log, name);
+    if (!topic)
+        return;
+    topic_deinit(topic);
+    *topic = log->topics[--log->n_topics];
+}
+
+static bool take_topic(struct checkpoint_log *log, const char *name, yajl_val tree, struct err *err)
+{
+    int64_t partitions = get_number(tree, "partitions");
+    const char *db = get_text(tree, "db");
+    const char *table = get_text(tree, "table");
+    if (partitions < 1 || partitions > TOPIC_PARTITIONS_MAX || !db || !table)
+        return err_set(err, ERR_CORRUPT, "\"partitions\", \"db\" or \"table\" is missing or wrong");
+    remove_topic(log, name);
+    log->topics = mem_realloc(log->topics, (log->n_topics + 1) * sizeof *log->topics);
+    log->topics[log->n_topics++] = (struct checkpoint_topic){
+        .topic = mem_strdup(name),
+        .db = mem_strdup(db),
+        .table = mem_strdup(table),
+        .n_partitions = (int32_t)partitions,
+    };
+    return true;
+}
+
+static bool take_value(struct checkpoint_log *log, const char *topic, struct slice value,
+                       struct err *err)
+{
+    yajl_val tree = parse(value, "value", err);
+    if (!tree)
+        return false;
+    bool ok = check_version(tree, err);
+    if (ok && topic)
+        ok = take_topic(log, topic, tree, err);
+    else if (ok)
+        ok = log->found = read_checkpoint(&log->last, tree, value, err);
+    yajl_tree_free(tree);
+    return ok;
+}
+
+bool checkpoint_log_take(struct checkpoint_log *log, struct slice key, struct slice value,
+                         struct err *err)
+{
+    yajl_val tree = parse(key, "key", err);
+    if (!tree)
+        return false;
+    const char *kind = get_text(tree, "kind");
+    const char *topic = get_text(tree, "topic");
+    bool is_topic = kind && strcmp(kind, "topic") == 0;
+    bool ok = true;
+    if (!kind || (is_topic && !topic))
+        ok =
+            err_set(err, ERR_CORRUPT, "key \"" SLICE_FMT "\" has no kind or topic", SLICE_ARG(key));
+    else if (!is_topic && strcmp(kind, "checkpoint") != 0)
+        ok = err_set(err, ERR_UNSUPPORTED, "key \"" SLICE_FMT "\" is of a later tailrace",
+                     SLICE_ARG(key));
+    else if (value.len > 0)
+        ok = take_value(log, is_topic ? topic : NULL, value, err);
+    else if (is_topic)
+        remove_topic(log, topic);
+    else
+        log->found = false;
+    yajl_tree_free(tree);
+    return ok;
+}
+
+void checkpoint_log_deinit(struct checkpoint_log *log)
+{
+    for (size_t i = 0; i < log->n_topics; i++)
+        topic_deinit(&log->topics[i]);
+    free(log->topics);
+    position_deinit(&log->last.position);
+    *log = (struct checkpoint_log){0};
+}
+
+const struct checkpoint_topic *checkpoint_log_topic(const struct checkpoint_log *log,
+                                                    const char *topic)
+{
+    return find_topic(log, topic);
+}
+
+// One message of the consumer: a record, or the end of the partition.
+static bool take_message(struct checkpoint_log *log, const rd_kafka_message_t *message, bool *end,
+                         struct err *err)
+{
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    *end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    if (*end)
+        return true;
+    if (message->err)
+        return kafka_err(err, message->err, topic);
+    if (checkpoint_log_take(log, slice_of(message->key, message->key_len),
+                            slice_of(message->payload, message->len), err))
+        return true;
+    return err_wrap(err, "topic %s, offset %lld", topic, (long long)message->offset);
+}
+
+static bool read_to_end(rd_kafka_topic_t *topic, struct checkpoint_log *log, struct err *err)
+{
+    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+    bool end = false;
+    while (!end) {
+        rd_kafka_message_t *message = rd_kafka_consume(topic, 0, CONSUME_MS);
+        if (!message && clock_steady_ms() > until_ms)
+            return err_set(err, ERR_RETRY, "topic %s cannot be read to its end within %d s",
+                           rd_kafka_topic_name(topic), KAFKA_TIMEOUT_MS / 1000);
+        if (!message && stop_requested())
+            return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
+        if (!message)
+            continue;
+        until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+        bool ok = take_message(log, message, &end, err);
+        rd_kafka_message_destroy(message);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpoint_log *log,
+                     struct err *err)
+{
+    struct buf name = {0};
+    int32_t n_partitions;
+    rd_kafka_topic_t *topic = NULL;
+    checkpoint_topic_name(&name, config->source.name);
+    bool ok = kafka_partition_count(rk, buf_cstr(&name), &n_partitions, err);
+    log->exists = ok && n_partitions > 0;
+    if (!log->exists)
+        goto out;
+    if (n_partitions != 1) {
+        ok = err_set(err, ERR_REFUSED, "topic %s has %d partitions; a checkpoint needs 1",
+                     buf_cstr(&name), (int)n_partitions);
+        goto out;
+    }
+    topic = rd_kafka_topic_new(rk, buf_cstr(&name), NULL);
+    ok = topic && !rd_kafka_consume_start(topic, 0, RD_KAFKA_OFFSET_BEGINNING);
+    if (!ok) {
+        kafka_err(err, rd_kafka_last_error(), buf_cstr(&name));
+        goto out;
+    }
+    ok = read_to_end(topic, log, err);
+    rd_kafka_consume_stop(topic, 0);
+out:
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    buf_deinit(&name);
+    return ok;
+}
+
+bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err)
+{
+    // Small segments and a low dirty ratio: a start reads it from its first record.
+    static const char *const settings[] = {
+        "cleanup.policy",
+        "compact",
+        "segment.bytes",
+        "1048576",
+        "min.cleanable.dirty.ratio",
+        "0.1",
+        "segment.ms",
+        "3600000",
+        NULL,
+    };
+    struct buf name = {0};
+    checkpoint_topic_name(&name, config->source.name);
+    bool ok = kafka_topic_create(rk, buf_cstr(&name), 1, (int32_t)config->kafka.replication,
+                                 settings, err);
+    buf_deinit(&name);
+    return ok;
+}

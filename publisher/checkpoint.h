@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoint: how far the publisher has come and what it decided for good, in the compacted topic <name>.checkpoint with
+// one partition, written in the same Kafka transaction as the records before it.
+//   {"kind":"checkpoint"}               {"version":1,"running":true,"instance":"host:123","alive_ms":…,"gtid":"…",
+//                                        "file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
+//   {"kind":"topic","topic":"shop.a.b"} {"version":1,"partitions":8,"db":"a","table":"b"}
+// The last record of a key counts. A record that cannot be read is an error: to start over is never a guess of ours.
+#ifndef TAILRACE_PUBLISHER_CHECKPOINT_H
+#define TAILRACE_PUBLISHER_CHECKPOINT_H
+
+#include "common/buf.h"
+#include "common/config.h"
+#include "record/position.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define CHECKPOINT_INSTANCE_BYTES 320
+
+struct checkpoint {
+    struct position position;
+    bool running;      // false: it ended in good order
+    uint64_t alive_ms; // when it was written, milliseconds since 1970
+    char instance[CHECKPOINT_INSTANCE_BYTES];
+};
+
+// A table's topic: its partition count when it was created, or accepted later.
+struct checkpoint_topic {
+    char *topic;
+    char *db;
+    char *table;
+    int32_t n_partitions;
+};
+
+// All that the topic says.
+struct checkpoint_log {
+    bool exists; // the topic is there
+    bool found;  // a checkpoint is in it
+    struct checkpoint last;
+    struct checkpoint_topic *topics;
+    size_t n_topics;
+};
+
+// Appends the name of the topic.
+void checkpoint_topic_name(struct buf *out, const char *name);
+
+void checkpoint_write_key(struct buf *out);
+void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint);
+void checkpoint_topic_write_key(struct buf *out, const char *topic);
+void checkpoint_topic_write(struct buf *out, const struct checkpoint_topic *topic);
+
+// Takes one record of the topic into the log. An empty value removes what was under the key. ERR_CORRUPT, and
+// ERR_UNSUPPORTED for a version or kind of a later tailrace.
+MUST_CHECK bool checkpoint_log_take(struct checkpoint_log *log, struct slice key,
+                                    struct slice value, struct err *err);
+
+// {0} is the empty log.
+void checkpoint_log_deinit(struct checkpoint_log *log);
+const struct checkpoint_topic *checkpoint_log_topic(const struct checkpoint_log *log,
+                                                    const char *topic);
+
+// Reads the topic from its first to its last committed record; *log must be empty. `rk` is from kafka_open_plain.
+MUST_CHECK bool checkpoint_read(rd_kafka_t *rk, const struct config *config,
+                                struct checkpoint_log *log, struct err *err);
+
+// Makes the topic where it is missing.
+MUST_CHECK bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err);
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// tailrace-publish: row changes of MySQL or MariaDB to Kafka, and the publisher's offsets.
+#include "common/cli.h"
+#include "common/log.h"
+#include "common/stop.h"
+#include "publisher/offsets.h"
+#include "publisher/publisher.h"
+
+#include <string.h>
+
+struct arguments {
+    const char *config;
+    struct publisher_options publisher;
+    struct offsets_options offsets;
+};
+
+static bool set_config(void *into, const char *argument, struct err *err)
+{
+    (void)err;
+    ((struct arguments *)into)->config = argument;
+    return true;
+}
+
+static bool set_until(void *into, const char *argument, struct err *err)
+{
+    (void)argument;
+    (void)err;
+    ((struct arguments *)into)->publisher.until_caught_up = true;
+    return true;
+}
+
+static bool add_accepted(void *into, const char *argument, struct err *err)
+{
+    struct publisher_options *options = &((struct arguments *)into)->publisher;
+    if (options->n_accepted == PUBLISHER_ACCEPTED_MAX)
+        return err_set(err, ERR_USAGE, "at most %d topics", PUBLISHER_ACCEPTED_MAX);
+    options->accepted[options->n_accepted++] = argument;
+    return true;
+}
+
+static bool set_to(void *into, const char *argument, struct err *err)
+{
+    (void)err;
+    ((struct arguments *)into)->offsets.to = argument;
+    return true;
+}
+
+static bool set_dry_run(void *into, const char *argument, struct err *err)
+{
+    (void)argument;
+    (void)err;
+    ((struct arguments *)into)->offsets.dry_run = true;
+    return true;
+}
+
+static bool set_yes(void *into, const char *argument, struct err *err)
+{
+    (void)argument;
+    (void)err;
+    ((struct arguments *)into)->offsets.yes = true;
+    return true;
+}
+
+static bool set_json(void *into, const char *argument, struct err *err)
+{
+    (void)argument;
+    (void)err;
+    ((struct arguments *)into)->offsets.json = true;
+    return true;
+}
+
+static const struct cli_option options[] = {
+    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", set_config},
+    {"until-caught-up", 0, NULL, "ends when all is out that the binlog held at the start",
+     set_until},
+    {"accept-partitions", 0, "TOPIC", "goes on with the partitions that TOPIC has now",
+     add_accepted},
+    {"to", 0, "WHERE", "offsets reset: earliest, latest, gtid:SET, FILE:POS, time:ISO8601", set_to},
+    {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing", set_dry_run},
+    {"yes", 0, NULL, "offsets reset: does not ask", set_yes},
+    {"json", 0, NULL, "offsets show: one JSON object", set_json},
+    {.name = NULL},
+};
+
+static bool run(const struct config *config, const struct arguments *arguments,
+                const char *const *operands, size_t n_operands, struct err *err)
+{
+    bool is_offsets = n_operands == 2 && strcmp(operands[0], "offsets") == 0;
+    if (n_operands == 0)
+        return publisher_run(config, &arguments->publisher, err);
+    if (is_offsets && strcmp(operands[1], "show") == 0)
+        return offsets_show(config, &arguments->offsets, err);
+    if (is_offsets && strcmp(operands[1], "reset") == 0)
+        return offsets_reset(config, &arguments->offsets, err);
+    return err_set(err, ERR_USAGE,
+                   "operands are none, \"offsets show\" or \"offsets reset\"; see --help");
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.config = CONFIG_DEFAULT_FILE};
+    const struct cli cli = {
+        .program = "tailrace-publish",
+        .purpose = "publishes the row changes of MySQL or MariaDB to Kafka",
+        .synopsis = "[-c FILE] [--until-caught-up] | offsets show | offsets reset --to WHERE",
+        .options = options,
+        .into = &arguments,
+    };
+    struct config config;
+    struct err err = {0};
+    int first;
+    if (!cli_parse(&cli, argc, argv, &first, &err) || !config_load(&config, arguments.config, &err))
+        return cli_fail(&cli, &err);
+    cli_log_init(&cli, &config);
+    stop_init();
+    bool ok =
+        run(&config, &arguments, (const char *const *)argv + first, (size_t)(argc - first), &err);
+    config_free(&config);
+    return ok ? 0 : cli_fail(&cli, &err);
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+// Producer: see producer.h. librdkafka's manual, "Transactional producer API": a retriable error is
+// tried again, one that requires an abort ends the transaction, a fatal one ends the handle. Here
+// the last two both end the session: the caller closes the producer and begins again at the last
+// committed checkpoint, which is the same as aborting and safer.
+#include "publisher/producer.h"
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/stop.h"
+#include "kafka/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SLICE_MS 100
+#define ABORT_MS 500
+#define INIT_MS 30000
+#define QUEUE_KBYTES_LEAST 16384
+#define POLL_EVERY 256
+#define LARGE_BYTES 65536
+
+struct producer {
+    rd_kafka_t *rk;
+    const char *name; // transactional.id
+    bool transactional;
+    bool initialized;
+    bool open; // something was sent since the last commit
+    uint64_t open_bytes;
+    struct producer_counts counts;
+    rd_kafka_resp_err_t failure; // of the first message that could not be delivered
+    char failed_topic[256];
+    size_t largest_bytes; // since the last commit, and which message that was
+    struct buf largest;
+};
+
+// Only failures are reported (delivery.report.only.error). Runs inside rd_kafka_poll, in our
+// thread.
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct producer *producer = opaque;
+    (void)rk;
+    if (!message->err || producer->failure)
+        return;
+    producer->failure = message->err;
+    snprintf(producer->failed_topic, sizeof producer->failed_topic, "%s",
+             rd_kafka_topic_name(message->rkt));
+}
+
+static bool is_configured(const struct config *config, const char *key)
+{
+    for (size_t i = 0; i < config->kafka.n_properties; i++)
+        if (strcmp(config->kafka.properties[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+// What the configuration may set otherwise: throughput against latency and memory.
+static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, struct err *err)
+{
+    static const char *const tunables[][2] = {
+        {"linger.ms", "5"},
+        {"batch.num.messages", "100000"},
+        {"queue.buffering.max.messages", "100000"},
+    };
+    for (size_t i = 0; i < sizeof tunables / sizeof *tunables; i++)
+        if (!is_configured(config, tunables[i][0]) &&
+            !kafka_conf_set(conf, tunables[i][0], tunables[i][1], err))
+            return false;
+    if (is_configured(config, "queue.buffering.max.kbytes"))
+        return true;
+    // The queue must hold the largest message twice, or it would never go in.
+    char text[32] = "0";
+    size_t size = sizeof text;
+    rd_kafka_conf_get(conf, "message.max.bytes", text, &size);
+    unsigned long kbytes = strtoul(text, NULL, 10) / 512;
+    snprintf(text, sizeof text, "%lu", kbytes > QUEUE_KBYTES_LEAST ? kbytes : QUEUE_KBYTES_LEAST);
+    return kafka_conf_set(conf, "queue.buffering.max.kbytes", text, err);
+}
+
+static bool set_guarantees(rd_kafka_conf_t *conf, const struct producer *producer, struct err *err)
+{
+    return kafka_conf_set(conf, "enable.idempotence", "true", err) &&
+           kafka_conf_set(conf, "acks", "all", err) &&
+           kafka_conf_set(conf, "delivery.report.only.error", "true", err) &&
+           (!producer->transactional ||
+            kafka_conf_set(conf, "transactional.id", producer->name, err));
+}
+
+struct producer *producer_open(const struct config *config, struct err *err)
+{
+    rd_kafka_conf_t *conf = kafka_conf_new(config, "publish", err);
+    if (!conf)
+        return NULL;
+    struct producer *producer = mem_zalloc(sizeof *producer);
+    producer->name = config->source.name;
+    producer->transactional = strcmp(config->publish.delivery, "exactly-once") == 0;
+    rd_kafka_conf_set_opaque(conf, producer);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    if (!set_tunables(conf, config, err) || !set_guarantees(conf, producer, err)) {
+        rd_kafka_conf_destroy(conf);
+        free(producer);
+        return NULL;
+    }
+    if (!kafka_open_take(RD_KAFKA_PRODUCER, conf, &producer->rk, err)) {
+        free(producer);
+        return NULL;
+    }
+    return producer;
+}
+
+void producer_close(struct producer *producer)
+{
+    if (!producer)
+        return;
+    producer_abort(producer);
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_poll(producer->rk, 0);
+    rd_kafka_destroy(producer->rk);
+    buf_deinit(&producer->largest);
+    free(producer);
+}
+
+static bool is_fenced(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+           code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+static bool fail_fenced(const struct producer *producer, struct err *err)
+{
+    return err_set(err, ERR_REFUSED,
+                   "another publisher named %s took over (or this one was silent for longer than "
+                   "transaction.timeout.ms): only one may run",
+                   producer->name);
+}
+
+static bool fail_too_large(struct producer *producer, struct err *err)
+{
+    char limit[32] = "?";
+    size_t size = sizeof limit;
+    rd_kafka_conf_get(rd_kafka_conf(producer->rk), "message.max.bytes", limit, &size);
+    return err_set(err, ERR_REFUSED,
+                   "%s is larger than Kafka takes: raise [kafka] message.max.bytes (now %s), "
+                   "max.message.bytes of the topic and replica.fetch.max.bytes of the brokers, or "
+                   "leave the table out with [tables] exclude",
+                   buf_cstr(&producer->largest), limit);
+}
+
+// Sets *err for a code that ends the session. Always false.
+static bool fail(struct producer *producer, rd_kafka_resp_err_t code, const char *what,
+                 struct err *err)
+{
+    char reason[256];
+    if (code == RD_KAFKA_RESP_ERR__FATAL)
+        code = rd_kafka_fatal_error(producer->rk, reason, sizeof reason);
+    if (is_fenced(code))
+        return fail_fenced(producer, err);
+    if (producer->failure == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+        return fail_too_large(producer, err);
+    kafka_err(err, code, what);
+    if (err->class == ERR_INTERNAL)
+        err->class = ERR_RETRY; // the transaction is lost, the state is not: it lies in Kafka
+    return false;
+}
+
+static bool fail_with(struct producer *producer, rd_kafka_error_t *error, const char *what,
+                      struct err *err)
+{
+    char context[512];
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    snprintf(context, sizeof context, "%s: %s", what, rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return fail(producer, code, context, err);
+}
+
+// Has a message failed since the last look?
+static bool check_deliveries(struct producer *producer, int timeout_ms, struct err *err)
+{
+    rd_kafka_poll(producer->rk, timeout_ms);
+    if (!producer->failure)
+        return true;
+    return fail(producer, producer->failure, producer->failed_topic, err);
+}
+
+bool producer_init(struct producer *producer, struct err *err)
+{
+    uint64_t until_ms = clock_steady_ms() + INIT_MS;
+    while (producer->transactional && !producer->initialized) {
+        rd_kafka_error_t *error = rd_kafka_init_transactions(producer->rk, SLICE_MS);
+        producer->initialized = !error;
+        if (!error)
+            break;
+        if (!rd_kafka_error_is_retriable(error) || clock_steady_ms() > until_ms)
+            return fail_with(producer, error, "transactions cannot be started", err);
+        rd_kafka_error_destroy(error);
+        if (stop_requested())
+            return err_set(err, ERR_STOPPED, "stopped while transactions were started");
+    }
+    return true;
+}
+
+bool producer_topic(struct producer *producer, const char *name, rd_kafka_topic_t **topic,
+                    struct err *err)
+{
+    *topic = rd_kafka_topic_new(producer->rk, name, NULL);
+    return *topic || kafka_err(err, rd_kafka_last_error(), name);
+}
+
+static void describe(struct buf *text, const struct message *message)
+{
+    const struct change *change = message->change;
+    buf_clear(text);
+    buf_printf(text, "a record of %zu bytes for topic %s", message->key.len + message->value.len,
+               message->topic ? rd_kafka_topic_name(message->topic) : "");
+    if (change)
+        buf_printf(text,
+                   " (table " SLICE_FMT "." SLICE_FMT ", key %.*s, " SLICE_FMT ":%llu row %u)",
+                   SLICE_ARG(change->table->db), SLICE_ARG(change->table->name),
+                   (int)(message->key.len < 256 ? message->key.len : 256),
+                   (const char *)message->key.ptr, SLICE_ARG(change->source.file),
+                   (unsigned long long)change->source.pos, (unsigned)change->source.row);
+}
+
+// librdkafka takes the headers over when it takes the message.
+static rd_kafka_headers_t *make_headers(const struct message *message)
+{
+    if (message->n_headers == 0)
+        return NULL;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(message->n_headers);
+    for (size_t i = 0; i < message->n_headers; i++)
+        rd_kafka_header_add(headers, message->headers[i].name, -1, message->headers[i].value.ptr,
+                            (ssize_t)message->headers[i].value.len);
+    return headers;
+}
+
+static rd_kafka_error_t *produce(struct producer *producer, const struct message *message)
+{
+    rd_kafka_headers_t *headers = make_headers(message);
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = message->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {.ptr = (void *)(uintptr_t)message->value.ptr, .size = message->value.len}},
+        {.vtype = RD_KAFKA_VTYPE_KEY,
+         .u.mem = {.ptr = (void *)(uintptr_t)message->key.ptr, .size = message->key.len}},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    size_t n_parts = sizeof parts / sizeof *parts - (headers ? 0 : 1);
+    rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, parts, n_parts);
+    if (error && headers)
+        rd_kafka_headers_destroy(headers);
+    return error;
+}
+
+static bool begin(struct producer *producer, struct err *err)
+{
+    rd_kafka_error_t *error =
+        producer->transactional ? rd_kafka_begin_transaction(producer->rk) : NULL;
+    if (error)
+        return fail_with(producer, error, "a transaction cannot be begun", err);
+    producer->open = true;
+    return true;
+}
+
+static void count(struct producer *producer, const struct message *message)
+{
+    size_t bytes = message->key.len + message->value.len;
+    producer->counts.messages++;
+    producer->counts.bytes += bytes;
+    producer->open_bytes += bytes;
+    if (bytes > LARGE_BYTES && bytes > producer->largest_bytes) {
+        producer->largest_bytes = bytes;
+        describe(&producer->largest, message);
+    }
+}
+
+bool producer_send(struct producer *producer, const struct message *message, struct err *err)
+{
+    if (!producer->open && !begin(producer, err))
+        return false;
+    if (producer->counts.messages % POLL_EVERY == 0 && !check_deliveries(producer, 0, err))
+        return false;
+    rd_kafka_error_t *error;
+    while ((error = produce(producer, message)) != NULL) {
+        rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+            rd_kafka_error_destroy(error);
+            describe(&producer->largest, message);
+            return fail_too_large(producer, err);
+        }
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            return check_deliveries(producer, 0, err) ? fail_with(producer, error, "produce", err)
+                                                      : (rd_kafka_error_destroy(error), false);
+        rd_kafka_error_destroy(error);
+        if (stop_requested())
+            return err_set(err, ERR_STOPPED, "stopped while Kafka was not taking records");
+        if (!check_deliveries(producer, SLICE_MS / 10, err))
+            return false;
+    }
+    count(producer, message);
+    return true;
+}
+
+// True while there is time left: always before the stop flag, then for stop_ms.
+static bool has_time(uint64_t *stop_at_ms, unsigned stop_ms)
+{
+    if (!stop_requested())
+        return true;
+    uint64_t now_ms = clock_steady_ms();
+    if (*stop_at_ms == 0)
+        *stop_at_ms = now_ms + stop_ms;
+    return now_ms < *stop_at_ms;
+}
+
+static bool commit_transaction(struct producer *producer, unsigned stop_ms, struct err *err)
+{
+    uint64_t stop_at_ms = 0;
+    for (;;) {
+        rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->rk, SLICE_MS);
+        if (!error)
+            return true;
+        if (!rd_kafka_error_is_retriable(error)) {
+            rd_kafka_poll(producer->rk, 0);
+            return fail_with(producer, error, "the transaction cannot be committed", err);
+        }
+        rd_kafka_error_destroy(error);
+        if (!has_time(&stop_at_ms, stop_ms))
+            return err_set(err, ERR_STOPPED, "stopped while a transaction was committed");
+    }
+}
+
+static bool flush(struct producer *producer, unsigned stop_ms, struct err *err)
+{
+    uint64_t stop_at_ms = 0;
+    while (rd_kafka_flush(producer->rk, SLICE_MS))
+        if (!check_deliveries(producer, 0, err))
+            return false;
+        else if (!has_time(&stop_at_ms, stop_ms))
+            return err_set(err, ERR_STOPPED, "stopped while records were acknowledged");
+    return check_deliveries(producer, 0, err);
+}
+
+bool producer_commit(struct producer *producer, const struct message *checkpoint, unsigned stop_ms,
+                     struct err *err)
+{
+    bool ok =
+        producer->transactional
+            ? producer_send(producer, checkpoint, err) && commit_transaction(producer, stop_ms, err)
+            : flush(producer, stop_ms, err) && producer_send(producer, checkpoint, err) &&
+                  flush(producer, stop_ms, err);
+    if (!ok)
+        return false;
+    producer->open = false;
+    producer->open_bytes = 0;
+    producer->largest_bytes = 0;
+    producer->counts.commits++;
+    return true;
+}
+
+void producer_abort(struct producer *producer)
+{
+    if (!producer->open)
+        return;
+    rd_kafka_error_t *error = NULL;
+    if (producer->transactional)
+        error = rd_kafka_abort_transaction(producer->rk, ABORT_MS);
+    else
+        rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE);
+    if (error) // the next init_transactions, or the broker after transaction.timeout.ms, aborts it
+        rd_kafka_error_destroy(error);
+    producer->open = false;
+    producer->open_bytes = 0;
+    producer->largest_bytes = 0;
+}
+
+uint64_t producer_open_bytes(const struct producer *producer)
+{
+    return producer->open_bytes;
+}
+
+bool producer_is_open(const struct producer *producer)
+{
+    return producer->open;
+}
+
+const struct producer_counts *producer_counts(const struct producer *producer)
+{
+    return &producer->counts;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Producer: messages into Kafka, all of them or none. Messages sent since the last producer_commit become visible to
+// consumers together with the checkpoint given to it:
+//   exactly-once   in one Kafka transaction of the transactional.id [source] name, begun at its first message
+//   at-least-once  the checkpoint is produced after everything before it is acknowledged
+// Memory is bounded: a full queue makes producer_send wait, nothing is dropped. A message that could not be delivered
+// fails the next call. Threads: librdkafka's own; a producer is used by one thread.
+#ifndef TAILRACE_PUBLISHER_PRODUCER_H
+#define TAILRACE_PUBLISHER_PRODUCER_H
+
+#include "common/config.h"
+#include "common/err.h"
+#include "record/change.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define MESSAGE_HEADERS_MAX 4
+
+struct message_header {
+    const char *name;
+    struct slice value;
+};
+
+// Everything borrowed until producer_send returns.
+struct message {
+    rd_kafka_topic_t *topic;
+    int32_t partition;
+    struct slice key;   // ptr NULL: none
+    struct slice value; // ptr NULL: null, a tombstone
+    struct message_header headers[MESSAGE_HEADERS_MAX];
+    size_t n_headers;
+    const struct change *change; // that it came from, for messages; NULL: none
+};
+
+struct producer_counts {
+    uint64_t messages; // sent, committed or not
+    uint64_t bytes;    // of their keys and values
+    uint64_t commits;
+};
+
+struct producer;
+
+// Makes the handle; no broker is asked. NULL and ERR_CONFIG.
+struct producer *producer_open(const struct config *config, struct err *err);
+
+// From here on this is the only publisher of that name: an older one is fenced, what it left open is aborted.
+MUST_CHECK bool producer_init(struct producer *producer, struct err *err);
+
+// Aborts what is open, waits for nothing long. Takes NULL.
+void producer_close(struct producer *producer);
+
+// A handle for messages to that topic; the caller destroys it before the producer closes.
+MUST_CHECK bool producer_topic(struct producer *producer, const char *name,
+                               rd_kafka_topic_t **topic, struct err *err);
+
+// ERR_REFUSED: larger than message.max.bytes, or fenced. ERR_RETRY: the transaction has failed; close and begin anew
+// from the last checkpoint. ERR_STOPPED: the stop flag was raised while the queue was full.
+MUST_CHECK bool producer_send(struct producer *producer, const struct message *message,
+                              struct err *err);
+
+// Makes everything sent durable together with `checkpoint`. Errors as producer_send: then nothing of it is visible,
+// or, where the answer got lost, all of it; the last checkpoint in Kafka tells which. Once the stop flag is raised it
+// waits for stop_ms at most.
+MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
+                                unsigned stop_ms, struct err *err);
+
+// Drops what was sent since the last commit (at-least-once: what is not on its way yet).
+void producer_abort(struct producer *producer);
+
+// Bytes sent since the last commit, and whether anything was.
+uint64_t producer_open_bytes(const struct producer *producer);
+bool producer_is_open(const struct producer *producer);
+
+const struct producer_counts *producer_counts(const struct producer *producer);
+
+#endif

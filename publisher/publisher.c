@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publisher: see publisher.h.
+#define _DEFAULT_SOURCE // gethostname
+#include "publisher/publisher.h"
+
+#include "common/backoff.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "publisher/session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define FIRST_WAIT_MS 1000
+#define MOST_WAIT_MS 30000
+
+static void name_instance(struct session_run *run)
+{
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) < 0 || !host[0])
+        snprintf(host, sizeof host, "localhost");
+    snprintf(run->instance, sizeof run->instance, "%s:%ld", host, (long)getpid());
+}
+
+static void log_summary(const struct session_run *run)
+{
+    struct rusage usage = {0};
+    uint64_t ms = clock_steady_ms() - run->started_ms;
+    getrusage(RUSAGE_SELF, &usage);
+    uint64_t cpu_ms = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                      (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+    log_info("done", LOG_FIELDS(log_u64("rows", run->changes),
+                                log_u64("rows_per_s", run->changes * 1000 / (ms ? ms : 1)),
+                                log_u64("messages", run->messages), log_u64("bytes", run->bytes),
+                                log_u64("commits", run->commits), log_u64("elapsed_ms", ms),
+                                log_u64("cpu_ms", cpu_ms),
+                                log_u64("max_rss_kib", (uint64_t)usage.ru_maxrss)));
+}
+
+// One session; *running: it got as far as reading.
+static bool run_session(struct session_run *run, bool *running, bool *progress, struct err *err)
+{
+    struct session *session = session_open(run, err);
+    *progress = false;
+    if (!session)
+        return err->class == ERR_STOPPED;
+    *running = true;
+    bool ok = session_loop(session, progress, err);
+    session_close(session);
+    return ok;
+}
+
+bool publisher_run(const struct config *config, const struct publisher_options *options,
+                   struct err *err)
+{
+    struct session_run run = {
+        .config = config, .options = options, .started_ms = clock_steady_ms()};
+    struct backoff backoff = {.first_ms = FIRST_WAIT_MS, .most_ms = MOST_WAIT_MS};
+    bool running = false;
+    bool progress;
+    bool ok;
+    name_instance(&run);
+    while (!(ok = run_session(&run, &running, &progress, err))) {
+        if (err->class != ERR_RETRY || !running)
+            break;
+        if (progress)
+            backoff_reset(&backoff);
+        log_warn("session ended, trying again",
+                 LOG_FIELDS(log_str("reason", err->text),
+                            log_u64("wait_ms", backoff_next_ms(&backoff))));
+        if (!backoff_wait(&backoff)) {
+            ok = true;
+            break;
+        }
+    }
+    log_summary(&run);
+    position_deinit(&run.target);
+    return ok;
+}

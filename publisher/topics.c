@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Topics: see topics.h. Expected partitions of an existing topic: the accepted count, else the
+// recorded one, else (made by somebody else) the configured one.
+#include "publisher/topics.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "kafka/client.h"
+#include "record/topic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct topics {
+    struct topics_options options;
+    struct topic *tables;
+    struct topic *specials;
+};
+
+static bool is_accepted(const struct topics_options *options, const char *name)
+{
+    for (size_t i = 0; i < options->n_accepted; i++)
+        if (strcmp(options->accepted[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool check_partitions(const struct topics_options *options, const char *name, int32_t found,
+                             struct err *err)
+{
+    const struct checkpoint_topic *recorded = checkpoint_log_topic(options->log, name);
+    int32_t expected =
+        recorded ? recorded->n_partitions : (int32_t)options->config->kafka.partitions;
+    if (found == expected || is_accepted(options, name))
+        return true;
+    return err_set(err, ERR_REFUSED,
+                   "topic %s has %d partitions, %s %d: keys would move to other partitions. Accept "
+                   "it with `tailrace publish --accept-partitions %s`%s, or delete the topic",
+                   name, (int)found, recorded ? "it was created with" : "[kafka] partitions is",
+                   (int)expected, name, recorded ? "" : ", or set [kafka] partitions");
+}
+
+bool topics_check(const struct topics_options *options, struct err *err)
+{
+    int32_t found;
+    for (size_t i = 0; i < options->log->n_topics; i++) {
+        const char *name = options->log->topics[i].topic;
+        if (!kafka_partition_count(options->plain, name, &found, err) ||
+            (found > 0 && !check_partitions(options, name, found, err)))
+            return false;
+    }
+    for (size_t i = 0; i < options->n_accepted; i++) {
+        if (!kafka_partition_count(options->plain, options->accepted[i], &found, err))
+            return false;
+        if (found == 0)
+            return err_set(err, ERR_USAGE, "--accept-partitions %s: there is no such topic",
+                           options->accepted[i]);
+    }
+    return true;
+}
+
+struct topics *topics_new(const struct topics_options *options)
+{
+    struct topics *topics = mem_zalloc(sizeof *topics);
+    topics->options = *options;
+    return topics;
+}
+
+static void topic_free(struct topic *topic)
+{
+    if (topic->handle)
+        rd_kafka_topic_destroy(topic->handle);
+    free(topic->name);
+    free(topic->db);
+    free(topic->table);
+    free(topic);
+}
+
+static void free_list(struct topic *topic)
+{
+    while (topic) {
+        struct topic *next = topic->next;
+        topic_free(topic);
+        topic = next;
+    }
+}
+
+void topics_free(struct topics *topics)
+{
+    if (!topics)
+        return;
+    free_list(topics->tables);
+    free_list(topics->specials);
+    free(topics);
+}
+
+struct topic *topics_first(struct topics *topics)
+{
+    return topics->tables;
+}
+
+static bool record(struct topics *topics, const struct checkpoint_topic *topic, struct err *err)
+{
+    struct buf name = {0};
+    struct buf key = {0};
+    struct buf value = {0};
+    struct message message = {.partition = 0};
+    checkpoint_topic_name(&name, topics->options.config->source.name);
+    checkpoint_topic_write_key(&key, topic->topic);
+    checkpoint_topic_write(&value, topic);
+    message.key = buf_bytes(&key);
+    message.value = buf_bytes(&value);
+    bool ok = producer_topic(topics->options.producer, buf_cstr(&name), &message.topic, err) &&
+              producer_send(topics->options.producer, &message, err);
+    if (message.topic)
+        rd_kafka_topic_destroy(message.topic);
+    buf_deinit(&name);
+    buf_deinit(&key);
+    buf_deinit(&value);
+    return ok;
+}
+
+bool topics_record_accepted(struct topics *topics, struct err *err)
+{
+    const struct topics_options *options = &topics->options;
+    struct buf db = {0};
+    struct buf table = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < options->n_accepted; i++) {
+        const char *name = options->accepted[i];
+        struct checkpoint_topic accepted = {.topic = (char *)(uintptr_t)name};
+        buf_clear(&db);
+        buf_clear(&table);
+        if (!topic_read_table(name, options->config->source.name, &db, &table)) {
+            ok = err_set(err, ERR_USAGE, "--accept-partitions %s: not a table's topic of %s", name,
+                         options->config->source.name);
+            break;
+        }
+        accepted.db = (char *)(uintptr_t)buf_cstr(&db);
+        accepted.table = (char *)(uintptr_t)buf_cstr(&table);
+        ok = kafka_partition_count(options->plain, name, &accepted.n_partitions, err) &&
+             record(topics, &accepted, err);
+    }
+    buf_deinit(&db);
+    buf_deinit(&table);
+    return ok;
+}
+
+// Finds out how many partitions the topic has, or makes it; *created tells which.
+static bool find_or_create(struct topics *topics, struct topic *topic, int32_t n_partitions,
+                           bool *created, struct err *err)
+{
+    const struct topics_options *options = &topics->options;
+    int32_t replication = (int32_t)options->config->kafka.replication;
+    if (!kafka_partition_count(options->plain, topic->name, &topic->n_partitions, err))
+        return false;
+    *created = topic->n_partitions == 0;
+    if (*created) {
+        if (!kafka_topic_create(options->plain, topic->name, n_partitions, replication, NULL, err))
+            return false;
+        topic->n_partitions = n_partitions;
+        log_info("topic created", LOG_FIELDS(log_str("topic", topic->name),
+                                             log_u64("partitions", (uint64_t)n_partitions)));
+    }
+    return producer_topic(options->producer, topic->name, &topic->handle, err);
+}
+
+static bool open_table_topic(struct topics *topics, struct topic *topic, struct err *err)
+{
+    const struct topics_options *options = &topics->options;
+    bool created;
+    if (!find_or_create(topics, topic, (int32_t)options->config->kafka.partitions, &created, err) ||
+        !check_partitions(options, topic->name, topic->n_partitions, err))
+        return false;
+    const struct checkpoint_topic *recorded = checkpoint_log_topic(options->log, topic->name);
+    if (recorded && recorded->n_partitions == topic->n_partitions)
+        return true;
+    const struct checkpoint_topic now = {topic->name, topic->db, topic->table, topic->n_partitions};
+    return record(topics, &now, err);
+}
+
+static bool same_table(const struct topic *topic, const struct table *table)
+{
+    return slice_eq_str(table->db, topic->db) && slice_eq_str(table->name, topic->table);
+}
+
+static bool find_table_topic(struct topics *topics, const struct table *table, const char *name,
+                             struct topic **topic, struct err *err)
+{
+    for (struct topic *known = topics->tables; known; known = known->next) {
+        if (strcmp(known->name, name) != 0)
+            continue;
+        *topic = known;
+        return same_table(known, table) ||
+               err_set(err, ERR_REFUSED,
+                       "tables %s.%s and " SLICE_FMT "." SLICE_FMT " both map to topic %s: leave "
+                       "one of them out with [tables] exclude",
+                       known->db, known->table, SLICE_ARG(table->db), SLICE_ARG(table->name), name);
+    }
+    struct topic *made = mem_zalloc(sizeof *made);
+    made->name = mem_strdup(name);
+    made->db = mem_strndup(table->db.ptr, table->db.len);
+    made->table = mem_strndup(table->name.ptr, table->name.len);
+    if (!open_table_topic(topics, made, err)) {
+        topic_free(made);
+        return false;
+    }
+    made->next = topics->tables;
+    topics->tables = made;
+    *topic = made;
+    return true;
+}
+
+bool topics_of_table(struct topics *topics, const struct table *table, struct topic **topic,
+                     struct err *err)
+{
+    *topic = table->user;
+    if (*topic)
+        return true;
+    struct buf name = {0};
+    bool ok = topic_write_table(&name, topics->options.config->source.name, table->db, table->name,
+                                err) &&
+              find_table_topic(topics, table, buf_cstr(&name), topic, err);
+    // The one member of a table that is the publisher's; the reader makes tables in writable
+    // memory.
+    if (ok)
+        ((struct table *)(uintptr_t)table)->user = *topic;
+    buf_deinit(&name);
+    return ok;
+}
+
+bool topics_special(struct topics *topics, const char *suffix, struct topic **topic,
+                    struct err *err)
+{
+    struct buf name = {0};
+    bool created;
+    buf_printf(&name, "%s.%s", topics->options.config->source.name, suffix);
+    struct topic *made = mem_zalloc(sizeof *made);
+    made->name = mem_strdup(buf_cstr(&name));
+    made->db = mem_strdup("");
+    made->table = mem_strdup("");
+    buf_deinit(&name);
+    made->next = topics->specials;
+    topics->specials = *topic = made;
+    return find_or_create(topics, made, 1, &created, err);
+}
