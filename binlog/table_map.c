@@ -41,6 +41,7 @@ struct parse {
     size_t n_columns;
     struct slice fields[FIELDS];
     bool has_field[FIELDS];
+    bool is_mariadb;
 };
 
 size_t table_map_id_bytes(const struct event_format *format, uint8_t code)
@@ -64,6 +65,7 @@ static struct cursor field_cursor(const struct parse *parse, enum field field)
     return cur;
 }
 
+// Columns that have a bit among the signs.
 static bool is_numeric(const struct column_format *format)
 {
     switch (format->code) {
@@ -75,6 +77,7 @@ static bool is_numeric(const struct column_format *format)
     case CODE_NEWDECIMAL:
     case CODE_FLOAT:
     case CODE_DOUBLE:
+    case CODE_YEAR:
         return true;
     default: // of the server's codes, not of ours
         return false;
@@ -85,20 +88,26 @@ static bool is_numeric(const struct column_format *format)
 static uint8_t real_code(const struct column_format *format)
 {
     uint8_t real = (uint8_t)(format->meta >> 8);
-    bool is_label = format->code == CODE_STRING && (real == CODE_ENUM || real == CODE_SET);
-    return is_label ? real : format->code;
+    bool has_labels = format->code == CODE_STRING && (real == CODE_ENUM || real == CODE_SET);
+    return has_labels ? real : format->code;
 }
 
-static bool is_label(const struct column_format *format)
+typedef bool column_test(const struct parse *parse, const struct column_format *format);
+
+static bool is_label(const struct parse *parse, const struct column_format *format)
 {
+    (void)parse;
     return real_code(format) == CODE_ENUM || real_code(format) == CODE_SET;
 }
 
-static bool is_character(const struct column_format *format)
+// Columns that have a collation. MariaDB counts geometry among them.
+static bool is_character(const struct parse *parse, const struct column_format *format)
 {
     switch (format->code) {
     case CODE_STRING:
-        return !is_label(format);
+        return !is_label(parse, format);
+    case CODE_GEOMETRY:
+        return parse->is_mariadb;
     case CODE_VAR_STRING:
     case CODE_VARCHAR:
     case CODE_BLOB:
@@ -238,8 +247,6 @@ static bool read_signs(struct parse *parse, struct err *err)
     return cursor_done(&cur) || corrupt(parse, &cur, "signs do not fit the columns", err);
 }
 
-typedef bool column_test(const struct column_format *format);
-
 static void set_collation(struct column_format *format, uint64_t collation)
 {
     format->collation = (uint16_t)collation;
@@ -250,7 +257,7 @@ static void set_collation(struct column_format *format, uint64_t collation)
 static struct column_format *nth_column(struct parse *parse, column_test *test, uint64_t n)
 {
     for (size_t i = 0; i < parse->n_columns; i++)
-        if (test(&parse->map->formats[i]) && n-- == 0)
+        if (test(parse, &parse->map->formats[i]) && n-- == 0)
             return &parse->map->formats[i];
     return NULL;
 }
@@ -263,7 +270,7 @@ static bool read_default_charset(struct parse *parse, enum field field, column_t
     struct cursor cur = field_cursor(parse, field);
     uint64_t collation = cursor_lenenc(&cur);
     for (size_t i = 0; i < parse->n_columns; i++)
-        if (test(&parse->map->formats[i]))
+        if (test(parse, &parse->map->formats[i]))
             set_collation(&parse->map->formats[i], collation);
     while (!cur.failed && cursor_left(&cur)) {
         uint64_t n = cursor_lenenc(&cur);
@@ -283,7 +290,7 @@ static bool read_column_charset(struct parse *parse, enum field field, column_te
         return true;
     struct cursor cur = field_cursor(parse, field);
     for (size_t i = 0; i < parse->n_columns; i++)
-        if (test(&parse->map->formats[i]))
+        if (test(parse, &parse->map->formats[i]))
             set_collation(&parse->map->formats[i], cursor_lenenc(&cur));
     return cursor_done(&cur) || corrupt(parse, &cur, "character sets do not fit the columns", err);
 }
@@ -426,7 +433,7 @@ static bool parse_map(struct table_map *map, const struct event *event,
                       struct err *err)
 {
     map->body = arena_copy(&map->arena, event->body);
-    struct parse parse = {.event = event, .map = map};
+    struct parse parse = {.event = event, .map = map, .is_mariadb = format->is_mariadb};
     struct cursor cur = event_cursor(event);
     cursor_skip(&cur, table_map_id_bytes(format, EVENT_TABLE_MAP) + 2);
     if (!read_names(&parse, &cur, err))
