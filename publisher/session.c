@@ -533,7 +533,8 @@ bool session_loop(struct session *session, bool *progress, struct err *err)
     struct reader_item item = {.kind = READER_IDLE};
     *progress = false;
     while (!stop_requested() || !session->settled) {
-        unsigned wait_ms = producer_is_open(session->producer) ? 0 : WAIT_MS;
+        bool is_waiting = producer_is_open(session->producer) && session->settled;
+        unsigned wait_ms = is_waiting ? 0 : WAIT_MS; // for a commit as soon as nothing is left
         if (!reader_next(session->reader, wait_ms, &item, err) || !take(session, &item, err))
             return fail(session, err);
         if (is_due(session, item.kind)) {
