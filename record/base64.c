@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64: see base64.h. Three bytes are four characters of six bits each, the first byte in the highest bits.
+// Base64: see base64.h. Three bytes are four characters of six bits each, the first byte in the
+// highest bits.
 #include "record/base64.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

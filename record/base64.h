@@ -9,8 +9,9 @@
 // Appends the text of the bytes.
 void base64_encode(struct buf *out, struct slice bytes);
 
-// The bytes of the text, in the arena. Strict: whole groups of four, padding only at the end, unused bits zero, so that
-// equal bytes have one text. False, with the offset of the first character that is wrong, where it is not such a text.
+// The bytes of the text, in the arena. Strict: whole groups of four, padding only at the end,
+// unused bits zero, so that equal bytes have one text. False, with the offset of the first
+// character that is wrong, where it is not such a text.
 MUST_CHECK bool base64_decode(struct slice text, struct arena *arena, struct slice *bytes,
                               size_t *offset);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Change: one committed row change, the contract between the processes. Everything in it is borrowed and lives until
-// the next call of the reader that filled it in.
+// Change: one committed row change, the contract between the processes. Everything in it is
+// borrowed and lives until the next call of the reader that filled it in.
 #ifndef TAILRACE_RECORD_CHANGE_H
 #define TAILRACE_RECORD_CHANGE_H
 
@@ -23,12 +23,12 @@ struct origin {
     bool snapshot;
     bool has_thread;
     uint32_t server_id;
-    uint32_t row;         // within the row event, from 0
-    uint64_t thread;      // connection that made the change
-    uint64_t pos;         // of the row event in its file
-    struct slice file;    // of the binlog
-    struct slice gtid;    // empty: none
-    struct slice query;   // empty: not logged
+    uint32_t row;       // within the row event, from 0
+    uint64_t thread;    // connection that made the change
+    uint64_t pos;       // of the row event in its file
+    struct slice file;  // of the binlog
+    struct slice gtid;  // empty: none
+    struct slice query; // empty: not logged
 };
 
 struct change {
@@ -37,7 +37,7 @@ struct change {
     const struct value *before; // table->n_columns values; NULL for insert and read
     const struct value *after;  // NULL for delete
     struct origin source;
-    struct slice transaction; // GTID, or file:pos of its start where there is none; empty: none (a snapshot)
+    struct slice transaction; // GTID, or file:pos of its start; empty: none (a snapshot)
     uint64_t total_order;     // within the transaction, from 1, over the tables that are read
     uint64_t encoded_ms;      // milliseconds since 1970
 };

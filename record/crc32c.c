@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C: reflected, polynomial 0x82f63b78, start and end inverted (RFC 3720, appendix B.4). On x86-64 with SSE 4.2, which
-// is asked at run time, eight bytes an instruction; else one byte a step by table.
+// CRC-32C: reflected, polynomial 0x82f63b78, start and end inverted (RFC 3720, appendix B.4). On
+// x86-64 with SSE 4.2, which is asked at run time, eight bytes an instruction; else one byte a step
+// by table.
 #include "record/crc32c.h"
 
 #if defined(__x86_64__)

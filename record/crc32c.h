@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C (Castagnoli) of a record's key and value bytes, one after the other: the header `crc32c`, 8 lower-case hex
-// digits, by which a consumer proves that the content is what was produced.
+// CRC-32C (Castagnoli) of a record's key and value bytes, one after the other: the header `crc32c`,
+// 8 lower-case hex digits, by which a consumer proves that the content is what was produced.
 #ifndef TAILRACE_RECORD_CRC32C_H
 #define TAILRACE_RECORD_CRC32C_H
 

@@ -98,8 +98,7 @@ static void remove_member(struct gtid_set *set, size_t at)
 {
     free(set->members[at].ranges);
     set->n_members--;
-    memmove(&set->members[at], &set->members[at + 1],
-            (set->n_members - at) * sizeof *set->members);
+    memmove(&set->members[at], &set->members[at + 1], (set->n_members - at) * sizeof *set->members);
     if (set->n_members == 0)
         set->kind = GTID_NONE;
 }
@@ -125,8 +124,7 @@ static void insert_range(struct gtid_member *member, size_t at, struct gtid_rang
 {
     if (member->n_ranges == member->cap_ranges) {
         member->cap_ranges = member->cap_ranges ? 2 * member->cap_ranges : 2;
-        member->ranges =
-            mem_realloc(member->ranges, member->cap_ranges * sizeof *member->ranges);
+        member->ranges = mem_realloc(member->ranges, member->cap_ranges * sizeof *member->ranges);
     }
     memmove(&member->ranges[at + 1], &member->ranges[at],
             (member->n_ranges - at) * sizeof *member->ranges);

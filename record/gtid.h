@@ -3,8 +3,8 @@
 //   MySQL    uuid:number and, since 8.3, uuid:tag:number; a set is intervals for each uuid and tag
 //            "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:11:app:1-3"
 //   MariaDB  domain-server-sequence; a position is the last of each domain: "0-1-100,1-2-30"
-// A set holds one kind, decided by the first member or text put in; the empty set is of either kind. Texts are canonical:
-// sorted, lower case, no spaces, so that equal sets have equal texts.
+// A set holds one kind, decided by the first member or text put in; the empty set is of either
+// kind. Texts are canonical: sorted, lower case, no spaces, so that equal sets have equal texts.
 #ifndef TAILRACE_RECORD_GTID_H
 #define TAILRACE_RECORD_GTID_H
 
@@ -53,14 +53,16 @@ bool gtid_set_contains(const struct gtid_set *set, const struct gtid *gtid);
 bool gtid_set_is_subset(const struct gtid_set *part, const struct gtid_set *whole);
 bool gtid_set_equal(const struct gtid_set *a, const struct gtid_set *b);
 
-// Text. Parsing takes spaces, line ends and upper case too; "" is the empty set. ERR_USAGE with the offset.
+// Text. Parsing takes spaces, line ends and upper case too; "" is the empty set. ERR_USAGE with the
+// offset.
 MUST_CHECK bool gtid_set_parse(struct gtid_set *set, struct slice text, struct err *err);
 void gtid_set_write(struct buf *out, const struct gtid_set *set);
 MUST_CHECK bool gtid_parse(struct gtid *gtid, struct slice text, struct err *err);
 size_t gtid_write(char text[GTID_TEXT_MAX], const struct gtid *gtid); // returns its length
 
-// MySQL's binary form, used by PREVIOUS_GTIDS_LOG_EVENT and COM_BINLOG_DUMP_GTID: without tags where the set has none
-// (all servers), else the tagged form (8.3 and later). Reading takes both. ERR_CORRUPT with the offset.
+// MySQL's binary form, used by PREVIOUS_GTIDS_LOG_EVENT and COM_BINLOG_DUMP_GTID: without tags
+// where the set has none (all servers), else the tagged form (8.3 and later). Reading takes both.
+// ERR_CORRUPT with the offset.
 void gtid_set_encode(struct buf *out, const struct gtid_set *set);
 MUST_CHECK bool gtid_set_decode(struct gtid_set *set, struct slice bytes, struct err *err);
 

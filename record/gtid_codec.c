@@ -2,13 +2,16 @@
 // GTIDs as text and in MySQL's binary form.
 //
 // Text of a set, spaces between any two of its parts:
-//   MySQL    uuid [:tag] :range [:range …] [:tag :range …] [, …]     a tag holds for the ranges up to the next tag
-//   MariaDB  domain-server-sequence [, …]                            each domain once
+//   MySQL    uuid [:tag] :range [:range …] [:tag :range …] [, …]
+//            a tag holds for the ranges up to the next tag
+//   MariaDB  domain-server-sequence [, …]
+//            each domain once
 // Binary, little-endian:
-//   count 8                                  plain: the number of entries; tagged: 1 << 56 | number << 8 | 1
-//   each entry: uuid 16
-//               tag length, tag              tagged only: the length times two in one byte, at most 64
-//               number of ranges 8, each: first 8, last + 1 8, in ascending order
+//   count 8            plain: the number of entries; tagged: 1 << 56 | number << 8 | 1
+//   each entry:
+//     uuid 16
+//     tag length, tag  tagged only: the length times two in one byte, at most 64
+//     ranges 8         their number, each: first 8, last + 1 8, in ascending order
 #include "common/cursor.h"
 #include "record/gtid_member.h"
 

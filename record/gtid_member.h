@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a GTID set is made of: for gtid.c and gtid_codec.c only.
-// Members are sorted: MySQL by uuid, then tag (none first); MariaDB by domain. Ranges are sorted, never empty, and never
-// touch each other; a MySQL member has at least one, so equal sets are equal member by member.
+// Members are sorted: MySQL by uuid, then tag (none first); MariaDB by domain. Ranges are sorted,
+// never empty, and never touch each other; a MySQL member has at least one, so equal sets are equal
+// member by member.
 #ifndef TAILRACE_RECORD_GTID_MEMBER_H
 #define TAILRACE_RECORD_GTID_MEMBER_H
 

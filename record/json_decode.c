@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON decode: see json_decode.h. One table: column type → function. null is NULL for every type; so is a JSON column's
-// own null, which the record does not tell from it.
+// JSON decode: see json_decode.h. One table: column type → function. null is NULL for every type;
+// so is a JSON column's own null, which the record does not tell from it.
 #include "record/json_decode.h"
 
 #include "record/base64.h"
@@ -72,7 +72,8 @@ static bool special_number(struct slice raw, double *v)
     return true;
 }
 
-// strtof and strtod stop at the first byte that is no number's: there is one, as the text's last byte is } or ].
+// strtof and strtod stop at the first byte that is no number's: there is one, as the text's last
+// byte is } or ].
 static bool read_float(const struct json_tape *tape, const struct json_token *token, float *f,
                        struct err *err)
 {
@@ -285,18 +286,30 @@ static bool decode_vector(const struct json_decode *decode, const struct json_to
 }
 
 static decode_fn *const decoders[] = {
-    [COLUMN_TINYINT] = decode_integer,    [COLUMN_SMALLINT] = decode_integer,
-    [COLUMN_MEDIUMINT] = decode_integer,  [COLUMN_INT] = decode_integer,
-    [COLUMN_BIGINT] = decode_integer,     [COLUMN_YEAR] = decode_year,
-    [COLUMN_BIT] = decode_bit,            [COLUMN_FLOAT] = decode_float,
-    [COLUMN_DOUBLE] = decode_double,      [COLUMN_DECIMAL] = decode_decimal,
-    [COLUMN_DATE] = decode_temporal,      [COLUMN_DATETIME] = decode_temporal,
-    [COLUMN_TIMESTAMP] = decode_temporal, [COLUMN_TIME] = decode_temporal,
-    [COLUMN_CHAR] = decode_text,          [COLUMN_VARCHAR] = decode_text,
-    [COLUMN_TEXT] = decode_text,          [COLUMN_ENUM] = decode_label,
-    [COLUMN_SET] = decode_label,          [COLUMN_BINARY] = decode_binary,
-    [COLUMN_VARBINARY] = decode_binary,   [COLUMN_BLOB] = decode_binary,
-    [COLUMN_JSON] = decode_json,          [COLUMN_GEOMETRY] = decode_geometry,
+    [COLUMN_TINYINT] = decode_integer,
+    [COLUMN_SMALLINT] = decode_integer,
+    [COLUMN_MEDIUMINT] = decode_integer,
+    [COLUMN_INT] = decode_integer,
+    [COLUMN_BIGINT] = decode_integer,
+    [COLUMN_YEAR] = decode_year,
+    [COLUMN_BIT] = decode_bit,
+    [COLUMN_FLOAT] = decode_float,
+    [COLUMN_DOUBLE] = decode_double,
+    [COLUMN_DECIMAL] = decode_decimal,
+    [COLUMN_DATE] = decode_temporal,
+    [COLUMN_DATETIME] = decode_temporal,
+    [COLUMN_TIMESTAMP] = decode_temporal,
+    [COLUMN_TIME] = decode_temporal,
+    [COLUMN_CHAR] = decode_text,
+    [COLUMN_VARCHAR] = decode_text,
+    [COLUMN_TEXT] = decode_text,
+    [COLUMN_ENUM] = decode_label,
+    [COLUMN_SET] = decode_label,
+    [COLUMN_BINARY] = decode_binary,
+    [COLUMN_VARBINARY] = decode_binary,
+    [COLUMN_BLOB] = decode_binary,
+    [COLUMN_JSON] = decode_json,
+    [COLUMN_GEOMETRY] = decode_geometry,
     [COLUMN_VECTOR] = decode_vector,
 };
 

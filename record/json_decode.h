@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON decode: one column's value, out of its JSON, by the column's type. The reverse of json_write_value.
+// JSON decode: one column's value, out of its JSON, by the column's type. The reverse of
+// json_write_value.
 #ifndef TAILRACE_RECORD_JSON_DECODE_H
 #define TAILRACE_RECORD_JSON_DECODE_H
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON reader: see json_reader.h. The value is put on a tape once; source names the table, the header its columns, the
-// key its key: together they are a shape, which is made once and found again by a hash of them.
+// JSON reader: see json_reader.h. The value is put on a tape once; source names the table, the
+// header its columns, the key its key: together they are a shape, which is made once and found
+// again by a hash of them.
 #include "record/json_reader.h"
 
 #include "common/mem.h"
@@ -56,13 +57,20 @@ enum {
     N_SOURCE
 };
 static const char *const source_names[N_SOURCE] = {
-    [SOURCE_VERSION] = "version",     [SOURCE_CONNECTOR] = "connector",
-    [SOURCE_NAME] = "name",           [SOURCE_TS_MS] = "ts_ms",
-    [SOURCE_TS_US] = "ts_us",         [SOURCE_SNAPSHOT] = "snapshot",
-    [SOURCE_DB] = "db",               [SOURCE_TABLE] = "table",
-    [SOURCE_SERVER_ID] = "server_id", [SOURCE_GTID] = "gtid",
-    [SOURCE_FILE] = "file",           [SOURCE_POS] = "pos",
-    [SOURCE_ROW] = "row",             [SOURCE_THREAD] = "thread",
+    [SOURCE_VERSION] = "version",
+    [SOURCE_CONNECTOR] = "connector",
+    [SOURCE_NAME] = "name",
+    [SOURCE_TS_MS] = "ts_ms",
+    [SOURCE_TS_US] = "ts_us",
+    [SOURCE_SNAPSHOT] = "snapshot",
+    [SOURCE_DB] = "db",
+    [SOURCE_TABLE] = "table",
+    [SOURCE_SERVER_ID] = "server_id",
+    [SOURCE_GTID] = "gtid",
+    [SOURCE_FILE] = "file",
+    [SOURCE_POS] = "pos",
+    [SOURCE_ROW] = "row",
+    [SOURCE_THREAD] = "thread",
     [SOURCE_QUERY] = "query",
 };
 
@@ -105,7 +113,8 @@ void json_reader_free(struct json_reader *reader)
     free(reader);
 }
 
-// Number of the column of that name, first looked for at `hint`, where it is as a rule; n_columns when there is none.
+// Number of the column of that name, first looked for at `hint`, where it is as a rule; n_columns
+// when there is none.
 static size_t find_column(const struct table *table, struct slice name, size_t hint)
 {
     for (size_t at = hint; at < table->n_columns; at++)

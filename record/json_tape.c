@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON tape: see json_tape.h. yajl does the grammar and calls back for each token with the bytes consumed so far, which
-// is where the token ends; it starts behind the token before it, past spaces, commas and colons.
-// yajl puts '?' for half a surrogate pair and lets some invalid UTF-8 pass, so strings are decoded and checked here.
+// JSON tape: see json_tape.h. yajl does the grammar and calls back for each token with the bytes
+// consumed so far, which is where the token ends; it starts behind the token before it, past
+// spaces, commas and colons. yajl puts '?' for half a surrogate pair and lets some invalid UTF-8
+// pass, so strings are decoded and checked here.
 #include "record/json_tape.h"
 
 #include "common/mem.h"
@@ -17,10 +18,10 @@ struct parse {
     struct err *err;
     yajl_handle yajl;
     unsigned levels;
-    unsigned depth;                    // open containers
-    size_t last_end;                   // of the last token down to `levels`
+    unsigned depth;                     // open containers
+    size_t last_end;                    // of the last token down to `levels`
     uint32_t open[JSON_LEVELS_MAX + 1]; // token numbers of the open containers
-    struct json_token key;             // only the key's fields: the name read last
+    struct json_token key;              // only the key's fields: the name read last
 };
 
 // The allocator of yajl: from the tape's arena, the size in front because realloc has to know it.
@@ -59,7 +60,8 @@ static size_t next_start(const struct parse *parse)
     return at;
 }
 
-// Adds a token that ends where yajl is; a container's end is set later. 1 as yajl's "go on", 0 on too many.
+// Adds a token that ends where yajl is; a container's end is set later. 1 as yajl's "go on", 0 on
+// too many.
 static int add_token(struct parse *parse, enum json_kind kind)
 {
     struct json_tape *tape = parse->tape;
@@ -182,7 +184,8 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_end,
 };
 
-// Length of the UTF-8 sequence at ptr, 0 when it is none: RFC 3629's table, without surrogates and over-long forms.
+// Length of the UTF-8 sequence at ptr, 0 when it is none: RFC 3629's table, without surrogates and
+// over-long forms.
 static size_t utf8_length(const uint8_t *ptr, size_t left)
 {
     uint8_t c = ptr[0];
@@ -222,8 +225,8 @@ static bool check_text(const struct json_tape *tape, struct err *err)
 {
     struct slice text = tape->text;
     if (text.len > JSON_TEXT_MAX)
-        return err_at(err, ERR_CORRUPT, tape->base, "JSON text of %zu bytes, more than %u", text.len,
-                      JSON_TEXT_MAX);
+        return err_at(err, ERR_CORRUPT, tape->base, "JSON text of %zu bytes, more than %u",
+                      text.len, JSON_TEXT_MAX);
     size_t valid = utf8_valid_length(text);
     if (valid < text.len)
         return err_at(err, ERR_CORRUPT, tape->base + valid, "byte 0x%02x is not valid UTF-8",
@@ -238,7 +241,8 @@ static bool check_text(const struct json_tape *tape, struct err *err)
     return true;
 }
 
-// yajl stands behind the token that is wrong; what follows the end of the whole text is found by that.
+// yajl stands behind the token that is wrong; what follows the end of the whole text is found by
+// that.
 static bool parse_failed(struct parse *parse)
 {
     const char *text = (const char *)yajl_get_error(parse->yajl, 0, NULL, 0);
@@ -327,7 +331,8 @@ static uint8_t *put_utf8(uint8_t *to, uint32_t c)
     return to;
 }
 
-// The code point of the \uXXXX (or pair of them) at *pos, which moves behind it; UINT32_MAX for half a pair.
+// The code point of the \uXXXX (or pair of them) at *pos, which moves behind it; UINT32_MAX for
+// half a pair.
 static uint32_t take_unicode(const uint8_t **pos, const uint8_t *end)
 {
     uint32_t c = hex4(*pos + 2);
@@ -429,7 +434,8 @@ bool json_i64(const struct json_tape *tape, const struct json_token *token, int6
     return json_expected(tape, token, what, err);
 }
 
-// The number of `name`, first looked for at `hint`, where it is as a rule; n_names when there is none.
+// The number of `name`, first looked for at `hint`, where it is as a rule; n_names when there is
+// none.
 static size_t find_name(struct slice name, const char *const *names, size_t n_names, size_t hint)
 {
     for (size_t i = 0; i < n_names; i++) {
@@ -451,8 +457,8 @@ bool json_members(const struct json_tape *tape, const struct json_token *object,
     size_t at = 0;
     for (const struct json_token *token = object + 1; token < end;
          token = tape->tokens + token->next) {
-        struct slice name = slice_of(tape->text.ptr + token->key_start,
-                                     token->key_end - token->key_start);
+        struct slice name =
+            slice_of(tape->text.ptr + token->key_start, token->key_end - token->key_start);
         at = find_name(name, names, n_names, at);
         if (at == n_names || members[at])
             return err_at(err, ERR_CORRUPT, tape->base + token->key_start,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON tape: a JSON text as a flat list of its tokens, each with the place of its bytes, so that a reader asks for
-// members, numbers stay text, and an error knows its offset. A container's members follow it; `next` leads behind them.
-// Containers below `levels` are one token, whatever is in them: their bytes can be copied, or parsed by another tape.
+// JSON tape: a JSON text as a flat list of its tokens, each with the place of its bytes, so that a
+// reader asks for members, numbers stay text, and an error knows its offset. A container's members
+// follow it; `next` leads behind them. Containers below `levels` are one token, whatever is in
+// them: their bytes can be copied, or parsed by another tape.
 #ifndef TAILRACE_RECORD_JSON_TAPE_H
 #define TAILRACE_RECORD_JSON_TAPE_H
 
@@ -10,7 +11,7 @@
 
 #define JSON_TEXT_MAX (1u << 30)
 #define JSON_TOKENS_MAX 65536
-#define JSON_DEPTH_MAX 128 // MySQL stores documents of up to 100 levels; the record puts 2 around them
+#define JSON_DEPTH_MAX 128 // MySQL stores up to 100 levels; the record puts 2 around them
 #define JSON_LEVELS_MAX 2
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JSON_ARRAY };
@@ -38,8 +39,9 @@ struct json_tape {
 // {0} is an empty tape; deinit frees it. Parsing again keeps the memory.
 void json_tape_deinit(struct json_tape *tape);
 
-// Tokens of `text` (an object or array; borrowed, not copied) and of what is in it down to `levels`: 1 = its members,
-// 2 = their members too. ERR_CORRUPT with offset (base is added) when it is no JSON, is not UTF-8, or ends late.
+// Tokens of `text` (an object or array; borrowed, not copied) and of what is in it down to
+// `levels`: 1 = its members, 2 = their members too. ERR_CORRUPT with offset (base is added) when it
+// is no JSON, is not UTF-8, or ends late.
 MUST_CHECK bool json_tape_parse(struct json_tape *tape, struct slice text, size_t base,
                                 unsigned levels, struct err *err);
 
@@ -50,7 +52,8 @@ struct slice json_raw(const struct json_tape *tape, const struct json_token *tok
 bool json_expected(const struct json_tape *tape, const struct json_token *token, const char *what,
                    struct err *err);
 
-// The content of a string, of a member's name: borrowed from the text, or in the arena where it has escapes.
+// The content of a string, of a member's name: borrowed from the text, or in the arena where it has
+// escapes.
 MUST_CHECK bool json_string(const struct json_tape *tape, const struct json_token *token,
                             struct arena *arena, struct slice *content, struct err *err);
 MUST_CHECK bool json_key(const struct json_tape *tape, const struct json_token *token,
@@ -62,7 +65,8 @@ MUST_CHECK bool json_u64(const struct json_tape *tape, const struct json_token *
 MUST_CHECK bool json_i64(const struct json_tape *tape, const struct json_token *token,
                          int64_t least, int64_t most, int64_t *v, struct err *err);
 
-// Finds the members of an object by name: members[i] is the one called names[i]. Each has to be there once, and no other.
+// Finds the members of an object by name: members[i] is the one called names[i]. Each has to be
+// there once, and no other.
 MUST_CHECK bool json_members(const struct json_tape *tape, const struct json_token *object,
                              const char *const *names, size_t n_names,
                              const struct json_token **members, struct err *err);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON writer: see json_writer.h. The members stand in this order, all of them always:
-//   before, after, source {version, connector, name, ts_ms, ts_us, snapshot, db, table, server_id, gtid, file, pos, row,
-//   thread, query}, op, ts_ms, transaction {id, total_order}
-// before and after hold the columns in table order. null: before, after, gtid, thread, query and transaction, where there
-// is none.
+//   before, after, source {version, connector, name, ts_ms, ts_us, snapshot, db, table, server_id,
+//   gtid, file, pos, row, thread, query}, op, ts_ms, transaction {id, total_order}
+// before and after hold the columns in table order. null: before, after, gtid, thread, query and
+// transaction, where there is none.
 #include "record/json_writer.h"
 
 #include "record/base64.h"
@@ -14,13 +14,16 @@
 
 #define LITERAL(out, text) buf_append(out, text, sizeof text - 1)
 
-// Bytes that JSON does not take in a string as they are: the letter of the short escape, or 'u' for \u00XX.
+// Bytes that JSON does not take in a string as they are: the letter of the short escape, or 'u' for
+// \u00XX.
 static const char escapes[256] = {
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', 'u', 'u',
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',         't',           'n', 'u',
+    'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',         'u',           'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
 };
 
-// Non-zero when one of eight bytes has to be escaped. A borrow between bytes only ever comes from a byte that has to be.
+// Non-zero when one of eight bytes has to be escaped. A borrow between bytes only ever comes from a
+// byte that has to be.
 static uint64_t any_escape(uint64_t bytes)
 {
     const uint64_t ones = 0x0101010101010101;
@@ -101,8 +104,8 @@ static void put_vector(struct buf *out, struct slice floats)
     buf_char(out, '[');
     for (size_t i = 0; i < floats.len; i += 4) {
         const uint8_t *ptr = floats.ptr + i;
-        uint32_t bits = ptr[0] | (uint32_t)ptr[1] << 8 | (uint32_t)ptr[2] << 16 |
-                        (uint32_t)ptr[3] << 24;
+        uint32_t bits =
+            ptr[0] | (uint32_t)ptr[1] << 8 | (uint32_t)ptr[2] << 16 | (uint32_t)ptr[3] << 24;
         float f;
         memcpy(&f, &bits, sizeof f);
         if (i > 0)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON writer: a change as the canonical record (docs/record.md). The same change always gives the same bytes.
-// Nothing is allocated but the growth of `out`. json_reader.h reads it back; another codec has the same two files.
+// JSON writer: a change as the canonical record (docs/record.md). The same change always gives the
+// same bytes. Nothing is allocated but the growth of `out`. json_reader.h reads it back; another
+// codec has the same two files.
 #ifndef TAILRACE_RECORD_JSON_WRITER_H
 #define TAILRACE_RECORD_JSON_WRITER_H
 
 #include "record/change.h"
 
-// Appends the envelope {"before":…,"after":…,"source":{…},"op":…,"ts_ms":…,"transaction":{…}}, no newline.
+// Appends the envelope {"before":…,"after":…,"source":{…},"op":…,"ts_ms":…,"transaction":{…}}, no
+// newline.
 void json_write_change(struct buf *out, const struct change *change);
 
 // Appends the key {"id":7} of the row: table->key columns in key order.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// murmur2 as Kafka's Java client computes it, and the partition that its default partitioner gives a key.
+// murmur2 as Kafka's Java client computes it, and the partition that its default partitioner gives
+// a key.
 #ifndef TAILRACE_RECORD_MURMUR2_H
 #define TAILRACE_RECORD_MURMUR2_H
 

@@ -2,13 +2,15 @@
 // Number text: see number_text.h.
 //
 // Shortest digits, three ways, the first that fits:
-//   - v times 10^k is a whole number w of few digits for a small k, and w / 10^k is v again: w with a point put in.
-//     Division by a power of ten up to 10^22 is exact to the last bit, so this is the same as reading the text back.
-//   - A decimal of up to 15 (float: 6) digits survives the way through a normal double (float), so if any text that
-//     short reads back as v, "%.15g" ("%.6g") is it, its zeros at the end cut off.
-//   - Else one digit more at a time, up to 17 (9). At a power of two the gap below v is half the gap above: the nearest
-//     decimal can lie below and outside while the next one above still reads back as v, so that one is tried too.
-// Denormals have fewer digits than the second way supposes: for them the third way starts at one digit.
+//   1. v times 10^k is a whole number w of few digits for a small k, and w / 10^k is v again: w
+//      with a point put in. Division by a power of ten up to 10^22 is exact to the last bit, so
+//      this is the same as reading the text back.
+//   2. A decimal of up to 15 (float: 6) digits survives the way through a normal double (float),
+//      so if any text that short reads back as v, "%.15g" ("%.6g") is it, its zeros cut off.
+//   3. One digit more at a time, up to 17 (9). At a power of two the gap below v is half the gap
+//      above: the nearest decimal can lie below and outside while the next one above still reads
+//      back as v, so that one is tried too.
+// Denormals have fewer digits than the second way supposes: for them the third starts at one.
 #include "record/number_text.h"
 
 #include <float.h>
@@ -29,11 +31,11 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 
 // What differs between float and double.
 struct format {
-    double whole_max;    // below it every whole number has its own text, the digits as they are
-    double scaled_max;   // below it w of the first way is short enough
-    double normal_min;   // the smallest normal number
-    int safe_digits;     // of the second way
-    int most_digits;     // of the third
+    double whole_max;  // below it every whole number has its own text, the digits as they are
+    double scaled_max; // below it w of the first way is short enough
+    double normal_min; // the smallest normal number
+    int safe_digits;   // of the second way
+    int most_digits;   // of the third
     bool is_float;
 };
 
@@ -111,7 +113,8 @@ static bool write_plain(struct buf *out, double v, const struct format *format)
     return false;
 }
 
-// The decimal of as many digits that comes next above "d.ddde±xx"; false where that is one digit longer.
+// The decimal of as many digits that comes next above "d.ddde±xx"; false where that is one digit
+// longer.
 static bool next_above(char *text)
 {
     char *e = strchr(text, 'e');
@@ -127,7 +130,8 @@ static bool next_above(char *text)
     return false;
 }
 
-// Third way: the decimal above the nearest one, for a power of two; `text` gets it where it reads back.
+// Third way: the decimal above the nearest one, for a power of two; `text` gets it where it reads
+// back.
 static bool above_reads_back(char *text, double v, int digits, const struct format *format)
 {
     int exponent;

@@ -8,8 +8,9 @@
 void number_write_u64(struct buf *out, uint64_t v);
 void number_write_i64(struct buf *out, int64_t v);
 
-// The fewest significant digits that read back as the same double (or float); of several such texts the closest.
-// A negative zero is -0.0. What is no number (the server cannot store one) is the string "NaN", "inf" or "-inf".
+// The fewest significant digits that read back as the same double (or float); of several such texts
+// the closest. A negative zero is -0.0. What is no number (the server cannot store one) is the
+// string "NaN", "inf" or "-inf".
 void number_write_double(struct buf *out, double v);
 void number_write_float(struct buf *out, float v);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Position: see position.h. The filter's digest is 16 hex digits, as JSON numbers above 2^53 are lost on some readers.
+// Position: see position.h. The filter's digest is 16 hex digits, as JSON numbers above 2^53 are
+// lost on some readers.
 #include "record/position.h"
 
 #include "record/json_tape.h"
@@ -136,8 +137,7 @@ static bool read_fields(struct read *read, struct position *position)
     return find_fields(read) && read_gtid(read, &position->executed) &&
            read_text(read, AT_FILE, position->file, sizeof position->file) &&
            read_number(read, AT_POS, &position->pos) &&
-           read_number(read, AT_ROWS, &position->rows) &&
-           read_filter(read, &position->filter) &&
+           read_number(read, AT_ROWS, &position->rows) && read_filter(read, &position->filter) &&
            read_number(read, AT_TS_US, &position->ts_us) &&
            read_text(read, AT_SERVER, position->server_uuid, sizeof position->server_uuid);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Position: how far a stream of changes has come. `executed` and file:pos say what is complete; `rows` says how many
-// row changes of the transaction that starts there are done as well, so that a transaction of any size can be left and
-// taken up in its middle. Rows are counted over the tables that pass the filter: `filter` is the digest of it, and a
-// position with rows > 0 is not used with another filter.
+// Position: how far a stream of changes has come. `executed` and file:pos say what is complete;
+// `rows` says how many row changes of the transaction that starts there are done as well, so that a
+// transaction of any size can be left and taken up in its middle. Rows are counted over the tables
+// that pass the filter: `filter` is the digest of it, and a position with rows > 0 is not used with
+// another filter.
 #ifndef TAILRACE_RECORD_POSITION_H
 #define TAILRACE_RECORD_POSITION_H
 

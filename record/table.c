@@ -131,8 +131,7 @@ static void take_decimal(struct cursor *cur, struct column *column)
     take_text(cur, "(");
     column->precision = (uint8_t)take_number(cur, 1, DECIMAL_PRECISION_MAX);
     take_text(cur, ",");
-    uint32_t most =
-        column->precision < DECIMAL_SCALE_MAX ? column->precision : DECIMAL_SCALE_MAX;
+    uint32_t most = column->precision < DECIMAL_SCALE_MAX ? column->precision : DECIMAL_SCALE_MAX;
     column->scale = (uint8_t)take_number(cur, 0, most);
     take_text(cur, ")");
     take_unsigned(cur, column);

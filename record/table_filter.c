@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table filter: see table_filter.h. A list is walked each time it is asked; who asks for every event keeps the answer.
+// Table filter: see table_filter.h. A list is walked each time it is asked; who asks for every
+// event keeps the answer.
 #include "record/table_filter.h"
 
 #define FNV_START 0xcbf29ce484222325
@@ -26,7 +27,8 @@ static uint8_t name_byte(const struct full_name *name, size_t at)
     return at == name->db.len ? '.' : name->table.ptr[at - name->db.len - 1];
 }
 
-// The next item of a list, without the spaces around it; false at the end. Empty items are passed over.
+// The next item of a list, without the spaces around it; false at the end. Empty items are passed
+// over.
 static bool next_item(const char **list, struct slice *item)
 {
     while (*list && **list) {
@@ -108,8 +110,7 @@ static bool is_own(struct slice db)
 
 static bool names_database(struct slice glob, struct slice db)
 {
-    return glob.len > db.len && glob.ptr[db.len] == '.' &&
-           slice_eq(slice_of(glob.ptr, db.len), db);
+    return glob.len > db.len && glob.ptr[db.len] == '.' && slice_eq(slice_of(glob.ptr, db.len), db);
 }
 
 bool table_filter_wants(const struct table_filter *filter, struct slice db, struct slice table)

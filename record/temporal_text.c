@@ -109,7 +109,8 @@ static void take_hours(struct scan *scan, enum value_kind kind, struct temporal 
     bool long_hours = kind == VALUE_TIME && is_digit_at(scan, scan->at + 2);
     if (long_hours && scan->text.ptr[scan->at] == '0')
         scan->failed = true;
-    time->hour = (uint16_t)take_number(scan, long_hours ? 3 : 2, kind == VALUE_TIME ? HOUR_MAX : 23);
+    time->hour =
+        (uint16_t)take_number(scan, long_hours ? 3 : 2, kind == VALUE_TIME ? HOUR_MAX : 23);
 }
 
 static void take_clock(struct scan *scan, enum value_kind kind, struct temporal *time)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Topic names: see topic.h. "-x" stands only before the two lower-case hex digits of an escaped byte, because a '-' of
-// the name before an 'x' is escaped itself; so a name has one text and a text one name.
+// Topic names: see topic.h. "-x" stands only before the two lower-case hex digits of an escaped
+// byte, because a '-' of the name before an 'x' is escaped itself; so a name has one text and a
+// text one name.
 #include "record/topic.h"
 
 static bool is_alphanumeric(uint8_t c)
@@ -33,10 +34,11 @@ bool topic_write_table(struct buf *out, const char *name, struct slice db, struc
     if (len <= TOPIC_NAME_MAX)
         return true;
     out->len = start;
-    return err_set(err, ERR_CONFIG,
-                   "the topic of table " SLICE_FMT "." SLICE_FMT
-                   " would have a name of %zu bytes; Kafka takes %d. Choose a shorter [source] name",
-                   SLICE_ARG(db), SLICE_ARG(table), len, TOPIC_NAME_MAX);
+    return err_set(
+        err, ERR_CONFIG,
+        "the topic of table " SLICE_FMT "." SLICE_FMT
+        " would have a name of %zu bytes; Kafka takes %d. Choose a shorter [source] name",
+        SLICE_ARG(db), SLICE_ARG(table), len, TOPIC_NAME_MAX);
 }
 
 void topic_write_pattern(struct buf *out, const char *name)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Topic names: <name>.<db>.<table> for changes; <name>.checkpoint, <name>.ddl, <name>.transactions beside them. In db
-// and table a byte that Kafka does not take in a topic, a '.', and a '-' before an 'x' are written as -xHH (hex), so
-// that two tables never share a topic and no table's topic is one of the others.
+// Topic names: <name>.<db>.<table> for changes; <name>.checkpoint, <name>.ddl, <name>.transactions
+// beside them. In db and table a byte that Kafka does not take in a topic, a '.', and a '-' before
+// an 'x' are written as -xHH (hex), so that two tables never share a topic and no table's topic is
+// one of the others.
 #ifndef TAILRACE_RECORD_TOPIC_H
 #define TAILRACE_RECORD_TOPIC_H
 
@@ -16,7 +17,8 @@ MUST_CHECK bool topic_write_table(struct buf *out, const char *name, struct slic
 // The regular expression, as librdkafka takes it ("^…$"), of all table topics of that source.
 void topic_write_pattern(struct buf *out, const char *name);
 
-// Splits the name of a table topic into db and table, unescaped, in the buffers. False when it is no such name.
+// Splits the name of a table topic into db and table, unescaped, in the buffers. False when it is
+// no such name.
 bool topic_read_table(const char *topic, const char *name, struct buf *db, struct buf *table);
 
 #endif

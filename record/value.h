@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Value: one column of one row, typed. Slices are borrowed: from the event or from the arena of whoever decoded.
-// What each kind looks like in JSON is settled in docs/record.md.
+// Value: one column of one row, typed. Slices are borrowed: from the event or from the arena of
+// whoever decoded. What each kind looks like in JSON is settled in docs/record.md.
 #ifndef TAILRACE_RECORD_VALUE_H
 #define TAILRACE_RECORD_VALUE_H
 
 #include "common/slice.h"
 
 enum value_kind {
-    VALUE_ABSENT = 0, // the row image does not contain the column: no key in JSON, left as it is by a sink
+    VALUE_ABSENT =
+        0, // the row image does not contain the column: no key in JSON, left as it is by a sink
     VALUE_NULL,
     VALUE_INT,       // i
     VALUE_UINT,      // u: unsigned integers, YEAR, BIT
@@ -19,7 +20,8 @@ enum value_kind {
     VALUE_TIMESTAMP, // time in UTC; the zero timestamp has all fields 0
     VALUE_TIME,      // time: negative, hour up to 838
     VALUE_TEXT,      // text: valid UTF-8, also ENUM and SET by label
-    VALUE_BAD_TEXT,  // text: bytes of a text column that are invalid in its character set, as they are
+    VALUE_BAD_TEXT,  // text: bytes of a text column that are invalid in its character set, as they
+                     // are
     VALUE_BINARY,    // text: raw bytes
     VALUE_JSON,      // text: a JSON document without spaces, in UTF-8
     VALUE_GEOMETRY,  // geometry

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the unit tests share: cmocka's includes, and checks of slices and errors that say what they saw.
+// What the unit tests share: cmocka's includes, and checks of slices and errors that say what they
+// saw.
 #ifndef TAILRACE_TESTS_UNIT_TEST_H
 #define TAILRACE_TESTS_UNIT_TEST_H
 
@@ -38,7 +39,8 @@ static inline void assert_text_at(struct slice bytes, const char *expected, cons
 }
 
 // The call returned false and set an error of that class.
-#define assert_fails(call, err, expected) assert_fails_at(!(call), err, expected, __FILE__, __LINE__)
+#define assert_fails(call, err, expected)                                                          \
+    assert_fails_at(!(call), err, expected, __FILE__, __LINE__)
 
 static inline void assert_fails_at(bool failed, const struct err *err, enum err_class expected,
                                    const char *file, int line)
@@ -61,7 +63,8 @@ static inline void assert_works_at(bool ok, const struct err *err, const char *f
     _fail(file, line);
 }
 
-// The bytes in memory of exactly their size, so that a sanitizer sees each read beyond them. Free with free(3).
+// The bytes in memory of exactly their size, so that a sanitizer sees each read beyond them. Free
+// with free(3).
 static inline struct slice exact_copy(struct slice bytes)
 {
     uint8_t *copy = mem_alloc(bytes.len ? bytes.len : 1);

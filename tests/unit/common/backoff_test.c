@@ -42,8 +42,7 @@ static void test_stop_ends_the_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_doubles_up_to_the_most),
-        cmocka_unit_test(test_waits_and_counts),
+        cmocka_unit_test(test_doubles_up_to_the_most), cmocka_unit_test(test_waits_and_counts),
         cmocka_unit_test(test_stop_ends_the_wait), // last: the flag stays up
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clock: ISO 8601 in both directions. The seconds are those of date(1): date -u -d 2026-11-21T08:15:00Z +%s
+// Clock: ISO 8601 in both directions. The seconds are those of date(1): date -u -d
+// 2026-11-21T08:15:00Z +%s
 #include "common/clock.h"
 
 #include "tests/unit/test.h"
@@ -44,8 +45,16 @@ static void test_no_times(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "now", "2026", "2026-11", "2026-13-01", "2026-11-21T25:00", "2026-11-21Tx",
-        "2026-11-21T08:15:00+", "2026-11-21T08:15:00+x", "2026-11-21T08:15:00ZZ",
+        "",
+        "now",
+        "2026",
+        "2026-11",
+        "2026-13-01",
+        "2026-11-21T25:00",
+        "2026-11-21Tx",
+        "2026-11-21T08:15:00+",
+        "2026-11-21T08:15:00+x",
+        "2026-11-21T08:15:00ZZ",
         "1969-12-31T23:59:59Z",
     };
     struct err err;

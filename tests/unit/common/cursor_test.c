@@ -113,10 +113,8 @@ static void test_length_encoded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_end_is_sticky),
-        cmocka_unit_test(test_huge_lengths),
-        cmocka_unit_test(test_sub_cursor_keeps_offsets),
+        cmocka_unit_test(test_integers),       cmocka_unit_test(test_end_is_sticky),
+        cmocka_unit_test(test_huge_lengths),   cmocka_unit_test(test_sub_cursor_keeps_offsets),
         cmocka_unit_test(test_length_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

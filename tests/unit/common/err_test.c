@@ -42,9 +42,11 @@ static void test_exit_codes(void **state)
         enum err_class class;
         int code;
     } cases[] = {
-        {ERR_USAGE, EX_USAGE},       {ERR_CORRUPT, EX_DATAERR},  {ERR_UNSUPPORTED, EX_DATAERR},
-        {ERR_UNAVAILABLE, EX_UNAVAILABLE}, {ERR_INTERNAL, EX_SOFTWARE}, {ERR_RETRY, EX_TEMPFAIL},
-        {ERR_REFUSED, EX_NOPERM},    {ERR_CONFIG, EX_CONFIG},    {ERR_STOPPED, EX_OK},
+        {ERR_USAGE, EX_USAGE},         {ERR_CORRUPT, EX_DATAERR},
+        {ERR_UNSUPPORTED, EX_DATAERR}, {ERR_UNAVAILABLE, EX_UNAVAILABLE},
+        {ERR_INTERNAL, EX_SOFTWARE},   {ERR_RETRY, EX_TEMPFAIL},
+        {ERR_REFUSED, EX_NOPERM},      {ERR_CONFIG, EX_CONFIG},
+        {ERR_STOPPED, EX_OK},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct err err = {.class = cases[i].class};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log: one line an event, in both formats, and nothing below the level. Standard error is a file meanwhile.
+// Log: one line an event, in both formats, and nothing below the level. Standard error is a file
+// meanwhile.
 #define _POSIX_C_SOURCE 200809L
 #include "common/log.h"
 
@@ -51,9 +52,9 @@ static void test_text(void **state)
 {
     (void)state;
     log_init("prog", LOG_INFO, LOG_TEXT);
-    const char *line = line_of(
-        LOG_WARN, LOG_FIELDS(log_str("a", "plain"), log_u64("n", UINT64_MAX), log_str("b", "x \"y\""),
-                             log_str("c", ""), log_str("d", "e=f\n")));
+    const char *line = line_of(LOG_WARN, LOG_FIELDS(log_str("a", "plain"), log_u64("n", UINT64_MAX),
+                                                    log_str("b", "x \"y\""), log_str("c", ""),
+                                                    log_str("d", "e=f\n")));
     assert_string_equal(line + TIME_LENGTH, " WARN prog started a=plain n=18446744073709551615 "
                                             "b=\"x \\\"y\\\"\" c=\"\" d=\"e=f\\u000a\"\n");
     assert_string_equal(line_of(LOG_ERROR, NULL) + TIME_LENGTH, " ERROR prog started\n");

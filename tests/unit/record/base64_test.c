@@ -5,8 +5,12 @@
 #include "tests/unit/test.h"
 
 static const char *const vectors[][2] = {
-    {"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},
-    {"foo", "Zm9v"},    {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+    {"", ""},
+    {"f", "Zg=="},
+    {"fo", "Zm8="},
+    {"foo", "Zm9v"},
+    {"foob", "Zm9vYg=="},
+    {"fooba", "Zm9vYmE="},
     {"foobar", "Zm9vYmFy"},
 };
 
@@ -55,9 +59,8 @@ static void test_faults_have_offsets(void **state)
         const char *text;
         size_t offset;
     } faults[] = {
-        {"Z", 1},     {"Zg", 2},        {"Zg=", 3},  {"Zm9v!m9v", 4}, {"Zm9vZ m9", 5},
-        {"Zg==Zg==", 2}, {"Zh==", 1},   {"Zm9=", 2}, {"====", 0},     {"Z===", 1},
-        {"Zm\n=", 2}, {"_m9v", 0},
+        {"Z", 1},    {"Zg", 2},   {"Zg=", 3},  {"Zm9v!m9v", 4}, {"Zm9vZ m9", 5}, {"Zg==Zg==", 2},
+        {"Zh==", 1}, {"Zm9=", 2}, {"====", 0}, {"Z===", 1},     {"Zm\n=", 2},    {"_m9v", 0},
     };
     struct arena arena = {0};
     for (size_t i = 0; i < COUNT_OF(faults); i++) {

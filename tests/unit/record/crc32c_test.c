@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C: the examples of RFC 3720, appendix B.4, and the check value of the polynomial's catalogue entry.
+// CRC-32C: the examples of RFC 3720, appendix B.4, and the check value of the polynomial's
+// catalogue entry.
 #include "record/crc32c.h"
 
 #include "tests/unit/test.h"

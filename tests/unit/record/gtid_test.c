@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GTID sets. The canonical texts are what MySQL's GTID_SUBTRACT(set, '') and MariaDB's gtid_binlog_pos print; the bytes
-// follow the layout of the server's Gtid_set::encode.
+// GTID sets. The canonical texts are what MySQL's GTID_SUBTRACT(set, '') and MariaDB's
+// gtid_binlog_pos print; the bytes follow the layout of the server's Gtid_set::encode.
 #include "record/gtid.h"
 
 #include "tests/unit/test.h"
@@ -173,9 +173,9 @@ static void test_questions(void **state)
     static const struct {
         const char *gtid;
         bool in;
-    } cases[] = {{A ":1", false}, {A ":2", true},     {A ":5", true}, {A ":6", false},
-                 {A ":9", true},  {A ":app:1", true}, {B ":2", false}, {A ":app:2", false},
-                 {"0-1-2", false}};
+    } cases[] = {{A ":1", false}, {A ":2", true},      {A ":5", true},
+                 {A ":6", false}, {A ":9", true},      {A ":app:1", true},
+                 {B ":2", false}, {A ":app:2", false}, {"0-1-2", false}};
     struct err err;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct gtid gtid;
@@ -197,7 +197,8 @@ static void test_questions(void **state)
     gtid_set_deinit(&set);
 }
 
-// One at a time, as the reader does: in order, out of order, and against a plain table of what is in.
+// One at a time, as the reader does: in order, out of order, and against a plain table of what is
+// in.
 static void test_add_against_a_table(void **state)
 {
     (void)state;
@@ -241,10 +242,25 @@ static void test_kinds_do_not_mix(void **state)
 #define UUID_A "\x3e\x11\xfa\x47\x71\xca\x11\xe1\x9e\x33\xc8\x0a\xa9\x42\x95\x62"
 #define LE64(n) n "\0\0\0\0\0\0\0"
 
-static const char plain_bytes[] = LE64("\1") UUID_A LE64("\2") LE64("\1") LE64("\6") LE64("\13")
-    LE64("\14");
+static const char plain_bytes[] =
+    LE64("\1") UUID_A LE64("\2") LE64("\1") LE64("\6") LE64("\13") LE64("\14");
 static const char tagged_bytes[] = "\1\2\0\0\0\0\0\1" UUID_A "\0" LE64("\1") LE64("\1") LE64("\6")
-    UUID_A "\6" "app" LE64("\1") LE64("\1") LE64("\4");
+    UUID_A "\6"
+           "app" LE64("\1") LE64("\1") LE64("\4");
+
+// The PREVIOUS_GTIDS event of a MySQL 9.7 whose gtid_executed was
+#define SERVER_TEXT "47bd612f-e563-11f1-ac3c-02fc00000001:1-3:_z9:1:app:1-2"
+static const uint8_t server_bytes[] = {
+    0x01, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x47, 0xbd, 0x61, 0x2f, 0xe5, 0x63, 0x11, 0xf1,
+    0xac, 0x3c, 0x02, 0xfc, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x47, 0xbd, 0x61, 0x2f, 0xe5, 0x63, 0x11, 0xf1, 0xac, 0x3c, 0x02, 0xfc, 0x00, 0x00, 0x00,
+    0x01, 0x06, 0x5f, 0x7a, 0x39, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x47, 0xbd, 0x61,
+    0x2f, 0xe5, 0x63, 0x11, 0xf1, 0xac, 0x3c, 0x02, 0xfc, 0x00, 0x00, 0x00, 0x01, 0x06, 0x61, 0x70,
+    0x70, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
 
 static void check_bytes(const char *text, struct slice bytes)
 {
@@ -277,6 +293,7 @@ static void test_binary_form(void **state)
     check_bytes("", slice_of(LE64("\0"), 8));
     check_bytes(A ":1-5:11", slice_of(plain_bytes, sizeof plain_bytes - 1));
     check_bytes(A ":1-5:app:1-3", slice_of(tagged_bytes, sizeof tagged_bytes - 1));
+    check_bytes(SERVER_TEXT, slice_of(server_bytes, sizeof server_bytes));
 }
 
 static void test_binary_faults(void **state)
@@ -287,14 +304,13 @@ static void test_binary_faults(void **state)
         char byte;
         uint64_t offset;
     } faults[] = {
-        {7, 2, 8},   // format
-        {0, 0, 8},   // format in one place only
-        {24, 1, 25}, // tag length of two bytes
+        {7, 2, 8},    // format
+        {0, 0, 8},    // format in one place only
+        {24, 1, 25},  // tag length of two bytes
         {24, 66, 25}, // tag of 33 bytes
-        {33, 0, 49}, // first 0
-        {41, 1, 49}, // end not behind first
-        {66, 'A', 69},
-        {66, '1', 69},
+        {33, 0, 49},  // first 0
+        {41, 1, 49},  // end not behind first
+        {66, 'A', 69}, {66, '1', 69},
     };
     char bytes[sizeof tagged_bytes - 1];
     struct err err;
@@ -310,11 +326,11 @@ static void test_binary_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canonical_text),    cmocka_unit_test(test_faults_have_offsets),
-        cmocka_unit_test(test_truncated_text),    cmocka_unit_test(test_one_gtid),
-        cmocka_unit_test(test_union_and_subtract), cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_canonical_text),      cmocka_unit_test(test_faults_have_offsets),
+        cmocka_unit_test(test_truncated_text),      cmocka_unit_test(test_one_gtid),
+        cmocka_unit_test(test_union_and_subtract),  cmocka_unit_test(test_questions),
         cmocka_unit_test(test_add_against_a_table), cmocka_unit_test(test_kinds_do_not_mix),
-        cmocka_unit_test(test_binary_form),       cmocka_unit_test(test_binary_faults),
+        cmocka_unit_test(test_binary_form),         cmocka_unit_test(test_binary_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON reader: a record of every kind of value comes back byte for byte through the writer; every truncation, every
-// value beyond its type and every odd member is refused at its offset.
+// JSON reader: a record of every kind of value comes back byte for byte through the writer; every
+// truncation, every value beyond its type and every odd member is refused at its offset.
 #include "record/json_reader.h"
 
 #include "record/json_writer.h"
@@ -39,11 +39,12 @@ static bool read_record(struct fixture *fixture, const char *key, struct slice v
 }
 
 #define SOURCE                                                                                     \
-    "{\"version\":\"0.1.0\",\"connector\":\"mysql\",\"name\":\"src\",\"ts_ms\":1795248900250,"    \
-    "\"ts_us\":1795248900250123,\"snapshot\":\"false\",\"db\":\"shop\",\"table\":\"product\","    \
-    "\"server_id\":1,\"gtid\":null,\"file\":\"binlog.000002\",\"pos\":1234,\"row\":0,"            \
+    "{\"version\":\"0.1.0\",\"connector\":\"mysql\",\"name\":\"src\",\"ts_ms\":1795248900250,"     \
+    "\"ts_us\":1795248900250123,\"snapshot\":\"false\",\"db\":\"shop\",\"table\":\"product\","     \
+    "\"server_id\":1,\"gtid\":null,\"file\":\"binlog.000002\",\"pos\":1234,\"row\":0,"             \
     "\"thread\":8,\"query\":null}"
-#define TAIL ",\"ts_ms\":1795248900253,\"transaction\":{\"id\":\"binlog.000002:4\",\"total_order\":3}}"
+#define TAIL                                                                                       \
+    ",\"ts_ms\":1795248900253,\"transaction\":{\"id\":\"binlog.000002:4\",\"total_order\":3}}"
 #define INSERT(row) "{\"before\":null,\"after\":" row ",\"source\":" SOURCE ",\"op\":\"c\"" TAIL
 #define VALUE_AT 28 // of the value in INSERT("{\"v\":…}")
 
@@ -51,7 +52,8 @@ static const char *const ops[] = {
     INSERT("{\"id\":7,\"name\":\"Hu\xe1\xba\xbf\"}"),
     INSERT("{\"id\":7}"),
     INSERT("{}"),
-    "{\"before\":{\"id\":7},\"after\":{\"id\":8,\"name\":null},\"source\":" SOURCE ",\"op\":\"u\"" TAIL,
+    "{\"before\":{\"id\":7},\"after\":{\"id\":8,\"name\":null},\"source\":" SOURCE
+    ",\"op\":\"u\"" TAIL,
     "{\"before\":{\"id\":7},\"after\":null,\"source\":" SOURCE ",\"op\":\"d\"" TAIL,
     "{\"before\":null,\"after\":{\"id\":7},\"source\":" SOURCE
     ",\"op\":\"r\",\"ts_ms\":5,\"transaction\":null}",
@@ -296,8 +298,7 @@ static void test_wrong_values_have_offsets(void **state)
         assert_fails(read_value(fixture, bad[i].type, bad[i].json), &fixture->err, ERR_CORRUPT);
         if (fixture->err.offset != VALUE_AT + bad[i].offset)
             fail_msg("%s %s: offset %d, expected %d: %s", bad[i].type, bad[i].json,
-                     (int)fixture->err.offset, (int)(VALUE_AT + bad[i].offset),
-                     fixture->err.text);
+                     (int)fixture->err.offset, (int)(VALUE_AT + bad[i].offset), fixture->err.text);
     }
 }
 
@@ -385,20 +386,26 @@ static void test_wrong_headers_and_keys(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const headers[] = {
-        "", "[]", "{}", "null", "{\"id\":1,\"name\":\"varchar\"}", "{\"id\":\"int\"",
-        "{\"id\":\"int\",\"id\":\"int\"}", "{\"id\":\"int\",\"name\":\"varchar\"}x",
+        "",
+        "[]",
+        "{}",
+        "null",
+        "{\"id\":1,\"name\":\"varchar\"}",
+        "{\"id\":\"int\"",
+        "{\"id\":\"int\",\"id\":\"int\"}",
+        "{\"id\":\"int\",\"name\":\"varchar\"}x",
     };
-    static const char *const keys[] = {"7", "[7]", "{\"x\":7}", "{\"id\":7,\"id\":7}", "{\"id\":7",
-                                       "null"};
+    static const char *const keys[] = {"7",         "[7]", "{\"x\":7}", "{\"id\":7,\"id\":7}",
+                                       "{\"id\":7", "null"};
     for (size_t i = 0; i < COUNT_OF(headers); i++)
         assert_fails(read_record(fixture, "{\"id\":7}", str(ops[0]), headers[i]), &fixture->err,
                      ERR_CORRUPT);
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         assert_fails(read_record(fixture, keys[i], str(ops[0]), columns_header), &fixture->err,
                      ERR_CORRUPT);
-    assert_fails(read_record(fixture, "{\"id\":7}", str(ops[0]),
-                             "{\"id\":\"int\",\"name\":\"nchar\"}"),
-                 &fixture->err, ERR_UNSUPPORTED);
+    assert_fails(
+        read_record(fixture, "{\"id\":7}", str(ops[0]), "{\"id\":\"int\",\"name\":\"nchar\"}"),
+        &fixture->err, ERR_UNSUPPORTED);
 }
 
 // As deep as the limit, and one more: 2 levels are the record's own.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON writer: each kind of value as docs/record.md has it, the envelope, the key. The shortest floats come from the
-// examples of the Ryū paper's test suite and from IEEE 754's limits.
+// JSON writer: each kind of value as docs/record.md has it, the envelope, the key. The shortest
+// floats come from the examples of the Ryū paper's test suite and from IEEE 754's limits.
 #include "record/json_writer.h"
 
 #include <float.h>
@@ -27,8 +27,15 @@ static void test_integers(void **state)
     static const struct {
         int64_t v;
         const char *text;
-    } cases[] = {{0, "0"},     {9, "9"},     {10, "10"},   {99, "99"}, {100, "100"},
-                 {-1, "-1"},   {101, "101"}, {12345, "12345"}, {INT64_MAX, "9223372036854775807"},
+    } cases[] = {{0, "0"},
+                 {9, "9"},
+                 {10, "10"},
+                 {99, "99"},
+                 {100, "100"},
+                 {-1, "-1"},
+                 {101, "101"},
+                 {12345, "12345"},
+                 {INT64_MAX, "9223372036854775807"},
                  {INT64_MIN, "-9223372036854775808"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_value((struct value){.kind = VALUE_INT, .i = cases[i].v}, cases[i].text);
@@ -90,10 +97,18 @@ static void test_floats(void **state)
         float v;
         const char *text;
     } cases[] = {
-        {0.0f, "0"},           {-0.0f, "-0.0"},         {0.1f, "0.1"},
-        {1.1f, "1.1"},         {16777216.0f, "16777216"}, {3.4028235e38f, "3.4028235e+38"},
-        {1.17549435e-38f, "1.1754944e-38"}, {1e-45f, "1e-45"}, {8388608.0f, "8388608"},
-        {123456.789f, "123456.79"}, {9.8e-45f, "1e-44"}, {0.33333334f, "0.33333334"},
+        {0.0f, "0"},
+        {-0.0f, "-0.0"},
+        {0.1f, "0.1"},
+        {1.1f, "1.1"},
+        {16777216.0f, "16777216"},
+        {3.4028235e38f, "3.4028235e+38"},
+        {1.17549435e-38f, "1.1754944e-38"},
+        {1e-45f, "1e-45"},
+        {8388608.0f, "8388608"},
+        {123456.789f, "123456.79"},
+        {9.8e-45f, "1e-44"},
+        {0.33333334f, "0.33333334"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_value((struct value){.kind = VALUE_FLOAT, .f = cases[i].v}, cases[i].text);
@@ -134,7 +149,8 @@ static void test_texts(void **state)
     check_text(VALUE_JSON, "{\"a\":[1,2.50]}", "{\"a\":[1,2.50]}");
 }
 
-// One special byte at each place of texts of all lengths about the eight that are looked at together.
+// One special byte at each place of texts of all lengths about the eight that are looked at
+// together.
 static void test_escapes_at_every_place(void **state)
 {
     (void)state;
@@ -142,7 +158,7 @@ static void test_escapes_at_every_place(void **state)
         char byte;
         const char *escaped;
     } cases[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\0', "\\u0000"}, {'\x1f', "\\u001f"},
-                 {' ', " "},    {'!', "!"},     {'#', "#"},         {'\x80', "\x80"}};
+                 {' ', " "},    {'!', "!"},     {'#', "#"},        {'\x80', "\x80"}};
     char text[20];
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         for (size_t len = 1; len < sizeof text; len++) {
@@ -169,12 +185,17 @@ static void test_structured(void **state)
     check_value((struct value){.kind = VALUE_VECTOR, .text = slice_of(floats, sizeof floats)},
                 "[1,0.1,-0.0]");
     check_value((struct value){.kind = VALUE_VECTOR}, "[]");
-    check_value((struct value){.kind = VALUE_GEOMETRY,
-                               .geometry = {.srid = 4326, .wkb = str("foo")}},
-                "{\"srid\":4326,\"wkb\":\"Zm9v\"}");
+    check_value(
+        (struct value){.kind = VALUE_GEOMETRY, .geometry = {.srid = 4326, .wkb = str("foo")}},
+        "{\"srid\":4326,\"wkb\":\"Zm9v\"}");
     check_value((struct value){.kind = VALUE_TIMESTAMP,
-                               .time = {.digits = 3, .year = 2026, .month = 11, .day = 21,
-                                        .hour = 8, .minute = 15, .micros = 250000}},
+                               .time = {.digits = 3,
+                                        .year = 2026,
+                                        .month = 11,
+                                        .day = 21,
+                                        .hour = 8,
+                                        .minute = 15,
+                                        .micros = 250000}},
                 "\"2026-11-21T08:15:00.250Z\"");
     check_value((struct value){.kind = VALUE_DATE}, "\"0000-00-00\"");
 }
@@ -188,8 +209,12 @@ static const uint16_t key[] = {2, 0};
 
 static struct table make_table(struct arena *arena)
 {
-    struct table table = {.db = str("shop"), .name = str("product"), .columns = columns,
-                          .n_columns = 3, .key = key, .n_key = 2};
+    struct table table = {.db = str("shop"),
+                          .name = str("product"),
+                          .columns = columns,
+                          .n_columns = 3,
+                          .key = key,
+                          .n_key = 2};
     table_render(&table, columns, arena);
     return table;
 }
@@ -202,16 +227,30 @@ static void test_envelope(void **state)
     struct arena arena = {0};
     struct buf out = {0};
     struct table table = make_table(&arena);
-    struct value before[] = {{.kind = VALUE_INT, .i = 7}, {.kind = VALUE_ABSENT},
-                             {.kind = VALUE_NULL}};
-    struct value after[] = {{.kind = VALUE_ABSENT}, {.kind = VALUE_TEXT, .text = str("a")},
+    struct value before[] = {
+        {.kind = VALUE_INT, .i = 7}, {.kind = VALUE_ABSENT}, {.kind = VALUE_NULL}};
+    struct value after[] = {{.kind = VALUE_ABSENT},
+                            {.kind = VALUE_TEXT, .text = str("a")},
                             {.kind = VALUE_INT, .i = 1}};
     struct change change = {
-        .op = CHANGE_UPDATE, .table = &table, .before = before, .after = after,
-        .source = {.version = str("0.1.0"), .name = str("src"), .ts_us = 1795248900250123,
-                   .has_thread = true, .server_id = 1, .row = 2, .thread = 8, .pos = 1234,
-                   .file = str("binlog.000002"), .gtid = str(GTID), .query = str("UPDATE \"x\"")},
-        .transaction = str(GTID), .total_order = 3, .encoded_ms = 1795248900253,
+        .op = CHANGE_UPDATE,
+        .table = &table,
+        .before = before,
+        .after = after,
+        .source = {.version = str("0.1.0"),
+                   .name = str("src"),
+                   .ts_us = 1795248900250123,
+                   .has_thread = true,
+                   .server_id = 1,
+                   .row = 2,
+                   .thread = 8,
+                   .pos = 1234,
+                   .file = str("binlog.000002"),
+                   .gtid = str(GTID),
+                   .query = str("UPDATE \"x\"")},
+        .transaction = str(GTID),
+        .total_order = 3,
+        .encoded_ms = 1795248900253,
     };
     json_write_change(&out, &change);
     assert_text(buf_bytes(&out),
@@ -223,8 +262,8 @@ static void test_envelope(void **state)
                 "\"query\":\"UPDATE \\\"x\\\"\"},\"op\":\"u\",\"ts_ms\":1795248900253,"
                 "\"transaction\":{\"id\":\"" GTID "\",\"total_order\":3}}");
     buf_clear(&out);
-    struct change read = {.op = CHANGE_READ, .table = &table, .after = after,
-                          .source = {.snapshot = true}};
+    struct change read = {
+        .op = CHANGE_READ, .table = &table, .after = after, .source = {.snapshot = true}};
     json_write_change(&out, &read);
     assert_text(buf_bytes(&out),
                 "{\"before\":null,\"after\":{\"name\":\"a\",\"n\":1},"
@@ -243,8 +282,8 @@ static void test_key(void **state)
     struct buf out = {0};
     struct err err;
     struct table table = make_table(&arena);
-    struct value row[] = {{.kind = VALUE_INT, .i = 23}, {.kind = VALUE_ABSENT},
-                          {.kind = VALUE_INT, .i = 1}};
+    struct value row[] = {
+        {.kind = VALUE_INT, .i = 23}, {.kind = VALUE_ABSENT}, {.kind = VALUE_INT, .i = 1}};
     assert_works(json_write_key(&out, &table, row, &err), &err);
     assert_text(buf_bytes(&out), "{\"n\":1,\"id\":23}");
     row[0].kind = VALUE_ABSENT;
@@ -259,10 +298,10 @@ static void test_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),         cmocka_unit_test(test_doubles),
-        cmocka_unit_test(test_floats),           cmocka_unit_test(test_floats_read_back),
-        cmocka_unit_test(test_texts),            cmocka_unit_test(test_escapes_at_every_place),
-        cmocka_unit_test(test_structured),       cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_integers),   cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_floats),     cmocka_unit_test(test_floats_read_back),
+        cmocka_unit_test(test_texts),      cmocka_unit_test(test_escapes_at_every_place),
+        cmocka_unit_test(test_structured), cmocka_unit_test(test_envelope),
         cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

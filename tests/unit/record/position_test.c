@@ -5,7 +5,7 @@
 #include "tests/unit/test.h"
 
 #define FULL                                                                                       \
-    "{\"gtid\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5\",\"file\":\"binlog.000002\","          \
+    "{\"gtid\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5\",\"file\":\"binlog.000002\","           \
     "\"pos\":1234,\"rows\":18446744073709551615,\"filter\":\"00ffffffffffffff\","                  \
     "\"ts_us\":1795248900250123,\"server\":\"server_id 7\"}"
 
@@ -101,10 +101,8 @@ static void test_faults_have_offsets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_directions),
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_passes_over_other_members),
-        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_both_directions),           cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_passes_over_other_members), cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_faults_have_offsets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

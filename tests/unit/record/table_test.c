@@ -5,12 +5,46 @@
 #include "tests/unit/test.h"
 
 static const char *const types[] = {
-    "tinyint", "tinyint unsigned", "smallint", "smallint unsigned", "mediumint",
-    "mediumint unsigned", "int", "int unsigned", "bigint", "bigint unsigned", "year", "bit(1)",
-    "bit(64)", "float", "float unsigned", "double", "double unsigned", "decimal(1,0)",
-    "decimal(65,30)", "decimal(30,30) unsigned", "date", "datetime", "datetime(1)", "datetime(6)",
-    "timestamp", "timestamp(3)", "time", "time(6)", "char", "varchar", "text", "enum", "set",
-    "binary(0)", "binary(255)", "varbinary", "blob", "json", "geometry", "vector",
+    "tinyint",
+    "tinyint unsigned",
+    "smallint",
+    "smallint unsigned",
+    "mediumint",
+    "mediumint unsigned",
+    "int",
+    "int unsigned",
+    "bigint",
+    "bigint unsigned",
+    "year",
+    "bit(1)",
+    "bit(64)",
+    "float",
+    "float unsigned",
+    "double",
+    "double unsigned",
+    "decimal(1,0)",
+    "decimal(65,30)",
+    "decimal(30,30) unsigned",
+    "date",
+    "datetime",
+    "datetime(1)",
+    "datetime(6)",
+    "timestamp",
+    "timestamp(3)",
+    "time",
+    "time(6)",
+    "char",
+    "varchar",
+    "text",
+    "enum",
+    "set",
+    "binary(0)",
+    "binary(255)",
+    "varbinary",
+    "blob",
+    "json",
+    "geometry",
+    "vector",
 };
 
 static void test_types_both_directions(void **state)
@@ -48,10 +82,33 @@ static void test_unknown_types(void **state)
 {
     (void)state;
     static const char *const unknown[] = {
-        "", "integer", "int(11)", "INT", "int signed", "int  unsigned", "date(3)", "bit", "bit(0)",
-        "bit(65)", "bit(01)", "decimal", "decimal(10)", "decimal(0,0)", "decimal(66,0)",
-        "decimal(5,6)", "decimal(65,31)", "datetime(0)", "datetime(7)", "datetime(", "datetime(3",
-        "datetime(3)x", "binary", "binary(256)", "binary(1000)", "varchar(10)", "char unsigned",
+        "",
+        "integer",
+        "int(11)",
+        "INT",
+        "int signed",
+        "int  unsigned",
+        "date(3)",
+        "bit",
+        "bit(0)",
+        "bit(65)",
+        "bit(01)",
+        "decimal",
+        "decimal(10)",
+        "decimal(0,0)",
+        "decimal(66,0)",
+        "decimal(5,6)",
+        "decimal(65,31)",
+        "datetime(0)",
+        "datetime(7)",
+        "datetime(",
+        "datetime(3",
+        "datetime(3)x",
+        "binary",
+        "binary(256)",
+        "binary(1000)",
+        "varchar(10)",
+        "char unsigned",
     };
     struct err err;
     for (size_t i = 0; i < COUNT_OF(unknown); i++) {
@@ -73,8 +130,9 @@ static void test_header(void **state)
     };
     struct table table = {.columns = columns, .n_columns = COUNT_OF(columns)};
     table_render(&table, columns, &arena);
-    assert_text(table.columns_header, "{\"id\":\"bigint unsigned\",\"a \\\"b\\\"\":\"decimal(10,2)\","
-                                      "\"Hu\xe1\xba\xbf\":\"datetime(3)\"}");
+    assert_text(table.columns_header,
+                "{\"id\":\"bigint unsigned\",\"a \\\"b\\\"\":\"decimal(10,2)\","
+                "\"Hu\xe1\xba\xbf\":\"datetime(3)\"}");
     assert_text(columns[1].json_name, "\"a \\\"b\\\"\":");
     arena_deinit(&arena);
 }

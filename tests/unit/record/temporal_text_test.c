@@ -34,8 +34,8 @@ static void test_both_directions(void **state)
         struct temporal time;
         size_t offset;
         char text[TEMPORAL_TEXT_MAX];
-        assert_true(temporal_text_read(str(good[i].text), good[i].kind, good[i].digits, &time,
-                                       &offset));
+        assert_true(
+            temporal_text_read(str(good[i].text), good[i].kind, good[i].digits, &time, &offset));
         size_t n = temporal_text_write(text, good[i].kind, &time);
         assert_text(slice_of(text, n), good[i].text);
     }
@@ -52,8 +52,8 @@ static void test_fields(void **state)
     assert_int_equal(time.minute, 59);
     assert_int_equal(time.second, 58);
     assert_int_equal(time.micros, 120000);
-    assert_true(temporal_text_read(str("2026-11-21T08:15:07.000250Z"), VALUE_TIMESTAMP, 6, &time,
-                                   &offset));
+    assert_true(
+        temporal_text_read(str("2026-11-21T08:15:07.000250Z"), VALUE_TIMESTAMP, 6, &time, &offset));
     assert_int_equal(time.year, 2026);
     assert_int_equal(time.month, 11);
     assert_int_equal(time.day, 21);

@@ -46,9 +46,9 @@ static void test_other_topics_are_no_tables(void **state)
 {
     (void)state;
     static const char *const others[] = {
-        "src.checkpoint", "src.ddl",      "src",         "src.",       "src..t",
-        "src.a.",         "src.a.b.c",    "other.a.b",   "srcx.a.b",   "src.a-x41.b",
-        "src.a-xzz.b",    "src.a-x2E.b",  "src.a-x2.b",  "src.a b.c",
+        "src.checkpoint", "src.ddl",     "src",        "src.",      "src..t",
+        "src.a.",         "src.a.b.c",   "other.a.b",  "srcx.a.b",  "src.a-x41.b",
+        "src.a-xzz.b",    "src.a-x2E.b", "src.a-x2.b", "src.a b.c",
     };
     struct buf db = {0};
     struct buf table = {0};
