@@ -35,7 +35,7 @@ struct wire_dump {
     const struct gtid_set *executed; // MySQL: COM_BINLOG_DUMP_GTID; MariaDB: @slave_connect_state
     const char *file;
     uint64_t pos;
-    uint32_t server_id;
+    uint32_t server_id; // 0: takes nobody's place, and the dump ends where the log does
     unsigned heartbeat_ms;
 };
 
