@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch: what one atomic step writes. Of several changes of a key only the net effect is kept: the last full row, an
-// update of some columns merged into what came before it, or the deletion. Order among different keys does not matter
-// within a batch; order of batches does. One batch a worker, filled again and again.
+// Batch: what one atomic step writes. Of several changes of a key only the net effect is kept: the
+// last full row, an update of some columns merged into what came before it, or the deletion. Order
+// among different keys does not matter within a batch; order of batches does. One batch a worker,
+// filled again and again.
 #ifndef TAILRACE_APPLIERS_CORE_BATCH_H
 #define TAILRACE_APPLIERS_CORE_BATCH_H
 
 #include "common/arena.h"
 #include "record/change.h"
-#include "record/json_reader.h"
 #include "record/position.h"
 
 enum effect_kind {
@@ -18,9 +18,13 @@ enum effect_kind {
 
 struct effect {
     enum effect_kind kind;
+    uint32_t hash;             // of table and key
+    uint32_t partition;        // of the last change in it: index in batch->partitions
     const struct table *table; // table->key names the key columns
-    const struct value *row;   // n_columns values; for EFFECT_DELETE the key columns are there
+    const struct value *row;   // n_columns values; the key columns are always there
     struct slice key;          // the Kafka key's bytes
+    struct slice gtid;         // of the last change in it; empty: none
+    int64_t offset;            // of its record
 };
 
 // How far the batch takes one partition.
@@ -30,9 +34,17 @@ struct batch_partition {
     int64_t from; // offset at which the checkpoint must stand (SINK_OFFSET_NONE: none yet)
     int64_t next; // offset after the batch
     char gtid[GTID_TEXT_MAX];
-    char file[POSITION_FILE_MAX];
+    char file[POSITION_FILE_MAX]; // "": the batch has no change of it, and the position is not known
     uint64_t pos;
     uint64_t ts_us;
+};
+
+// One change with the record that it came in.
+struct batch_record {
+    struct change change;
+    struct slice key;
+    uint32_t partition; // what batch_partition returned
+    int64_t offset;
 };
 
 struct batch {
@@ -40,16 +52,28 @@ struct batch {
     size_t n_effects;
     struct batch_partition *partitions;
     size_t n_partitions;
-    size_t n_records; // that went in
-    size_t bytes;     // of their keys and values
-    struct batch_index *index;
-    struct arena arena;
-    size_t cap_effects;
-    size_t cap_partitions;
+    struct arena arena;           // for the decoded values of this batch's records
+    const struct table **tables;  // the shapes in it
+    uint32_t *slots;              // by hash: number of the effect + 1, 0 is free
+    size_t n_tables, n_slots;     // n_slots is a power of two
+    size_t cap_effects, cap_partitions, cap_tables;
 };
 
 // {0} is an empty batch. clear keeps the memory.
 void batch_clear(struct batch *batch);
 void batch_deinit(struct batch *batch);
+
+// The number of the partition in batch->partitions; put in with from = next = `from` when it is new.
+uint32_t batch_partition(struct batch *batch, const char *topic, int32_t partition, int64_t from);
+
+// Merges the change in and notes where it stands in the source. Slices and values are borrowed until
+// batch_clear. *taken = false: the change does not fit what is in the batch (another shape of its
+// table): apply the batch, then put it into the next. An empty batch takes any change.
+// ERR_UNSUPPORTED: a truncation, or an image with columns missing where all are needed; ERR_CORRUPT: no key.
+MUST_CHECK bool batch_add(struct batch *batch, const struct batch_record *record, bool *taken,
+                          struct err *err);
+
+// Puts "topic T partition P offset O, GTID G, db.table {key}: " before the text. Always false.
+bool batch_blame(struct err *err, const struct batch *batch, const struct effect *effect);
 
 #endif

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sink: the seam between the applier core and a target. A driver is a table of functions; a sink is one connection of
-// it, used by one thread at a time. All drivers have the same files: main.c, sink.c, mapping.c (change → what is
-// written), checkpoint.c.
+// Sink: the seam between the applier core and a target. A driver is a table of functions; a sink is one
+// connection of it, used by one thread at a time. All drivers have the same files: main.c, sink.c (connection
+// and apply), mapping.c (values → what is written), checkpoint.c.
 //
-// The invariant: a batch's effect and the checkpoint of each partition in it happen in one atomic step, and only while
-// the partition still belongs to the owner that claimed it and still stands at the offset where the batch begins. So a
-// process that lost a partition cannot write any more, and a batch of unknown outcome (connection lost while it was
-// committed) is found out by resume(): either the checkpoint moved, or nothing happened.
+// The invariant: a batch's effect and the checkpoint of each partition in it happen in one atomic step,
+// and only while the partition still belongs to the owner that claimed it and still stands at the offset
+// where the batch begins. So a process that lost a partition cannot write any more, and a batch of
+// unknown outcome (connection lost while it was committed) is found out by the next claim(): either the
+// checkpoint moved, or nothing happened.
 #ifndef TAILRACE_APPLIERS_CORE_SINK_H
 #define TAILRACE_APPLIERS_CORE_SINK_H
 
 #include "appliers/core/batch.h"
 #include "common/config.h"
 #include "common/err.h"
+#include "record/topic.h"
 
 struct sink;
 
-#define SINK_OWNER_BYTES 64
+#define SINK_OWNER_BYTES 128
+#define SINK_GROUP_BYTES 256
 #define SINK_OFFSET_NONE (-1) // no checkpoint yet
 
 // Names one partition's checkpoint in the target. Borrowed.
@@ -27,11 +30,11 @@ struct sink_partition {
 };
 
 struct sink_checkpoint {
-    char topic[256];
+    char topic[TOPIC_NAME_MAX + 1];
     int32_t partition;
     int64_t offset; // of the next record to read, SINK_OFFSET_NONE: none yet
-    char owner[SINK_OWNER_BYTES];
-    char gtid[GTID_TEXT_MAX]; // of the last applied change; "" without GTIDs
+    char owner[SINK_OWNER_BYTES]; // "": none
+    char gtid[GTID_TEXT_MAX];     // of the last applied change; "" without GTIDs
     char file[POSITION_FILE_MAX];
     uint64_t pos;
     uint64_t ts_us;         // commit time of the last applied change
@@ -41,17 +44,18 @@ struct sink_checkpoint {
 struct sink_driver {
     const char *name; // "mongodb"
 
-    // Connects and proves that the target can keep the guarantee (replica set, writable, rights); nothing is written.
-    // ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE, ERR_RETRY, with what mends it.
+    // Connects and proves that the target can keep the guarantee (replica set, writable, rights); nothing
+    // is written. ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE (not there), with what mends it.
     bool (*open)(const struct config *config, struct sink **sink, struct err *err);
     void (*close)(struct sink *sink); // takes NULL
 
-    // Takes the partition over, whoever had it; *checkpoint says where to go on.
+    // Takes the partition over, whoever had it; *checkpoint says where to go on. ERR_RETRY, ERR_REFUSED.
     bool (*claim)(struct sink *sink, const struct sink_partition *partition, const char *owner,
                   struct sink_checkpoint *checkpoint, struct err *err);
 
-    // One atomic step. ERR_REFUSED with sink_lost(err) when a partition is not `owner`'s any more; ERR_RETRY when the
-    // outcome is unknown or the target is not there; other classes: a change that the target refuses.
+    // One atomic step. ERR_RETRY: begin again with claim() — a partition is not `owner`'s any more or
+    // stands elsewhere, the outcome is unknown, or the target is not there. Other classes: a change
+    // that the target refuses, named in the text.
     bool (*apply)(struct sink *sink, const char *group, const char *owner,
                   const struct batch *batch, struct err *err);
 
@@ -59,9 +63,16 @@ struct sink_driver {
     bool (*list)(struct sink *sink, const char *group, struct sink_checkpoint **checkpoints,
                  size_t *n_checkpoints, struct err *err);
 
-    // Sets offset (SINK_OFFSET_NONE removes it) and clears the owner of these checkpoints, atomically.
+    // Sets the offset of these checkpoints and clears their owner and position, all or none.
+    // SINK_OFFSET_NONE removes a checkpoint.
     bool (*reset)(struct sink *sink, const char *group, const struct sink_checkpoint *checkpoints,
                   size_t n_checkpoints, struct err *err);
 };
+
+// For qsort(3) over struct sink_checkpoint: by topic, then partition. In consumer.c.
+int sink_checkpoint_compare(const void *a, const void *b);
+
+// The common main of all sinks: apply, or `offsets …` with operands. In main.c.
+int applier_main(const struct sink_driver *driver, int argc, char **argv);
 
 #endif

@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: Apache-2.0
+// Consumer: see consumer.h. Back-pressure: a full worker is waited for; when it stays full (a slow or hanging
+// target), its partitions are paused and the client is polled on, so that this process stays a member of its
+// group and the partitions of other workers go on.
+#define _POSIX_C_SOURCE 200809L
+#include "appliers/core/consumer.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/stop.h"
+#include "kafka/client.h"
+#include "record/topic.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define POLL_MS 50
+#define FULL_WAIT_MS 50
+#define PAUSE_AFTER_MS 1000
+#define DROP_WAIT_MS 5000
+#define COMMIT_EVERY_MS 1000
+
+// What bounds our memory in the client library: fetches, and what it reads ahead. A property in [kafka] wins.
+static const char *const defaults[][2] = {
+    {"session.timeout.ms", "6000"}, // so that a killed process is replaced soon
+    {"heartbeat.interval.ms", "2000"},
+    {"topic.metadata.refresh.interval.ms", "1000"}, // so that a new table is found soon
+    {"fetch.message.max.bytes", "262144"},
+    {"fetch.max.bytes", "4194304"},
+    {"queued.max.messages.kbytes", "8192"},
+    {"queued.min.messages", "10000"},
+    {"fetch.wait.max.ms", "100"},
+    {"check.crcs", "true"},
+};
+
+struct pending {
+    rd_kafka_message_t *message;
+    struct lane *lane;
+};
+
+struct consumer {
+    struct consumer_options options;
+    rd_kafka_t *rk;
+    struct topic_end *ends; // until_caught_up: as they were at the start
+    size_t n_ends;
+    struct lane **lanes; // ours
+    size_t n_lanes;
+    struct lane **dropped; // ours once; a worker may still look at them
+    size_t n_dropped;
+    struct lane *last;      // that got a record
+    struct pending *pending; // records for workers that are full
+    size_t n_pending;
+    bool assigned; // at least once
+    bool leaving;
+    bool failed;
+    struct err err;
+};
+
+// --- topics ---
+
+static int compare_ends(const void *a, const void *b)
+{
+    const struct topic_end *left = a;
+    const struct topic_end *right = b;
+    int order = strcmp(left->topic, right->topic);
+    return order ? order : (left->partition > right->partition) - (left->partition < right->partition);
+}
+
+static bool add_ends(rd_kafka_t *rk, const struct rd_kafka_metadata_topic *topic,
+                     struct topic_end **ends, size_t *n, struct err *err)
+{
+    *ends = mem_realloc(*ends, (*n + (size_t)topic->partition_cnt + 1) * sizeof **ends);
+    for (int i = 0; i < topic->partition_cnt; i++) {
+        struct topic_end *end = &(*ends)[(*n)++];
+        *end = (struct topic_end){.partition = topic->partitions[i].id};
+        snprintf(end->topic, sizeof end->topic, "%s", topic->topic);
+        if (!kafka_watermarks(rk, end->topic, end->partition, &end->first, &end->end, err))
+            return false;
+    }
+    return true;
+}
+
+bool consumer_list_ends(rd_kafka_t *rk, const char *source_name, struct topic_end **ends,
+                        size_t *n_ends, struct err *err)
+{
+    const struct rd_kafka_metadata *metadata;
+    struct buf db = {0}, table = {0};
+    bool done = true;
+    *ends = NULL;
+    *n_ends = 0;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_TIMEOUT_MS);
+    if (code)
+        return kafka_err(err, code, "asking the Kafka brokers for their topics");
+    for (int i = 0; done && i < metadata->topic_cnt; i++) {
+        buf_clear(&db);
+        buf_clear(&table);
+        if (topic_read_table(metadata->topics[i].topic, source_name, &db, &table))
+            done = add_ends(rk, &metadata->topics[i], ends, n_ends, err);
+    }
+    rd_kafka_metadata_destroy(metadata);
+    buf_deinit(&db);
+    buf_deinit(&table);
+    if (done && *n_ends)
+        qsort(*ends, *n_ends, sizeof **ends, compare_ends);
+    if (!done) {
+        free(*ends);
+        *ends = NULL;
+    }
+    return done;
+}
+
+// --- lanes ---
+
+static struct lane *find_lane(struct consumer *consumer, const char *topic, int32_t partition)
+{
+    struct lane *last = consumer->last;
+    if (last && last->partition == partition && strcmp(last->topic, topic) == 0)
+        return last;
+    for (size_t i = 0; i < consumer->n_lanes; i++)
+        if (consumer->lanes[i]->partition == partition &&
+            strcmp(consumer->lanes[i]->topic, topic) == 0)
+            return consumer->last = consumer->lanes[i];
+    return NULL;
+}
+
+// The worker with the fewest partitions.
+static struct worker *choose_worker(const struct consumer *consumer)
+{
+    struct worker *best = NULL;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < consumer->options.n_workers; i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < consumer->n_lanes; k++)
+            n += consumer->lanes[k]->worker == consumer->options.workers[i];
+        if (n < least) {
+            least = n;
+            best = consumer->options.workers[i];
+        }
+    }
+    return best;
+}
+
+static int64_t find_end(const struct consumer *consumer, const char *topic, int32_t partition)
+{
+    struct topic_end key = {.partition = partition};
+    snprintf(key.topic, sizeof key.topic, "%s", topic);
+    const struct topic_end *end =
+        consumer->n_ends ? bsearch(&key, consumer->ends, consumer->n_ends, sizeof key, compare_ends)
+                         : NULL;
+    return end && end->end > end->first ? end->end : 0;
+}
+
+// Claims the partition in the target; *offset says where reading starts.
+static bool add_lane(struct consumer *consumer, const char *topic, int32_t partition,
+                     int64_t *offset)
+{
+    const struct consumer_options *options = &consumer->options;
+    struct sink_partition claimed = {options->group, topic, partition};
+    struct sink_checkpoint checkpoint;
+    if (!options->driver->claim(options->control, &claimed, options->owner, &checkpoint,
+                                &consumer->err))
+        return err_wrap(&consumer->err, "topic %s partition %d", topic, (int)partition);
+    struct lane *lane = mem_zalloc(sizeof *lane);
+    snprintf(lane->topic, sizeof lane->topic, "%s", topic);
+    lane->partition = partition;
+    lane->next = checkpoint.offset;
+    lane->end_wanted = find_end(consumer, topic, partition);
+    lane->end_seen = -1;
+    lane->committed = -1;
+    lane->worker = choose_worker(consumer);
+    consumer->lanes =
+        mem_realloc((void *)consumer->lanes, (consumer->n_lanes + 1) * sizeof(struct lane *));
+    consumer->lanes[consumer->n_lanes++] = lane;
+    *offset = checkpoint.offset == SINK_OFFSET_NONE ? RD_KAFKA_OFFSET_BEGINNING : checkpoint.offset;
+    return true;
+}
+
+static void forget_pending(struct consumer *consumer, const struct lane *lane)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < consumer->n_pending; i++) {
+        if (consumer->pending[i].lane == lane)
+            rd_kafka_message_destroy(consumer->pending[i].message);
+        else
+            consumer->pending[kept++] = consumer->pending[i];
+    }
+    consumer->n_pending = kept;
+}
+
+static void drop_lane(struct consumer *consumer, const char *topic, int32_t partition)
+{
+    struct lane *lane = find_lane(consumer, topic, partition);
+    if (!lane)
+        return;
+    forget_pending(consumer, lane);
+    if (!consumer->leaving && !worker_drop(lane->worker, lane, DROP_WAIT_MS))
+        log_warn("a partition is given up while it is being written",
+                 LOG_FIELDS(log_str("topic", topic), log_u64("partition", (uint64_t)partition)));
+    size_t i = 0;
+    while (consumer->lanes[i] != lane)
+        i++;
+    consumer->lanes[i] = consumer->lanes[--consumer->n_lanes];
+    consumer->dropped =
+        mem_realloc((void *)consumer->dropped, (consumer->n_dropped + 1) * sizeof(struct lane *));
+    consumer->dropped[consumer->n_dropped++] = lane;
+    consumer->last = NULL;
+}
+
+// --- the group ---
+
+// Where each lane stands, as far as the group does not know it. What follows the last record up to the end are
+// marks of transactions: once they were seen, the group may have it that nothing is left.
+static rd_kafka_topic_partition_list_t *collect_offsets(struct consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (size_t i = 0; i < consumer->n_lanes; i++) {
+        struct lane *lane = consumer->lanes[i];
+        bool is_idle;
+        int64_t next = worker_next(lane->worker, lane, &is_idle);
+        if (is_idle && lane->end_seen > next)
+            next = lane->end_seen;
+        if (next < 0 || next == lane->committed)
+            continue;
+        lane->committed = next;
+        rd_kafka_topic_partition_list_add(list, lane->topic, lane->partition)->offset = next;
+    }
+    return list;
+}
+
+static void commit_offsets(struct consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = collect_offsets(consumer);
+    if (list->cnt > 0)
+        rd_kafka_commit(consumer->rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool is_cooperative(rd_kafka_t *rk)
+{
+    return strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
+}
+
+static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_t *rk = consumer->rk;
+    uint64_t begin = clock_steady_ms();
+    for (int i = 0; i < list->cnt && !consumer->failed; i++) {
+        rd_kafka_topic_partition_t *one = &list->elems[i];
+        consumer->failed = !add_lane(consumer, one->topic, one->partition, &one->offset);
+    }
+    consumer->assigned = true;
+    if (consumer->failed) {
+        rd_kafka_assign(rk, NULL);
+        return;
+    }
+    if (is_cooperative(rk))
+        rd_kafka_error_destroy(rd_kafka_incremental_assign(rk, list));
+    else
+        rd_kafka_assign(rk, list);
+    log_info("partitions assigned", LOG_FIELDS(log_u64("new", (uint64_t)list->cnt),
+                                               log_u64("all", consumer->n_lanes),
+                                               log_u64("ms", clock_steady_ms() - begin)));
+}
+
+static void revoke(struct consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_t *rk = consumer->rk;
+    bool is_lost = rd_kafka_assignment_lost(rk);
+    for (int i = 0; i < list->cnt; i++)
+        drop_lane(consumer, list->elems[i].topic, list->elems[i].partition);
+    if (is_cooperative(rk))
+        rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, list));
+    else
+        rd_kafka_assign(rk, NULL);
+    log_info(is_lost ? "partitions lost" : "partitions revoked",
+             LOG_FIELDS(log_u64("gone", (uint64_t)list->cnt), log_u64("all", consumer->n_lanes)));
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *list, void *into)
+{
+    struct consumer *consumer = into;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        assign(consumer, list);
+    } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+        if (!consumer->leaving)
+            commit_offsets(consumer);
+        revoke(consumer, list);
+    } else {
+        rd_kafka_assign(rk, NULL);
+        consumer->failed = true;
+        err_set(&consumer->err, ERR_RETRY, "the consumer group failed: %s", rd_kafka_err2str(code));
+    }
+}
+
+// --- open ---
+
+static bool is_configured(const struct config *config, const char *key)
+{
+    for (size_t i = 0; i < config->kafka.n_properties; i++)
+        if (strcmp(config->kafka.properties[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_driver *driver,
+                               const char *group, struct err *err)
+{
+    static const char *const ours[][2] = {
+        {"enable.auto.commit", "false"},    {"enable.auto.offset.store", "false"},
+        {"enable.partition.eof", "true"},   {"isolation.level", "read_committed"},
+        {"auto.offset.reset", "error"},     {"partition.assignment.strategy", "cooperative-sticky"},
+    };
+    char role[64];
+    snprintf(role, sizeof role, "apply-%s", driver->name);
+    rd_kafka_conf_t *conf = kafka_conf_new(config, role, err);
+    if (!conf)
+        return NULL;
+    bool done = kafka_conf_set(conf, "group.id", group, err);
+    for (size_t i = 0; done && i < sizeof defaults / sizeof defaults[0]; i++)
+        done = is_configured(config, defaults[i][0]) ||
+               kafka_conf_set(conf, defaults[i][0], defaults[i][1], err);
+    for (size_t i = 0; done && i < sizeof ours / sizeof ours[0]; i++)
+        done = kafka_conf_set(conf, ours[i][0], ours[i][1], err);
+    if (!done) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
+    return conf;
+}
+
+static bool join(struct consumer *consumer, struct err *err)
+{
+    struct buf pattern = {0};
+    topic_write_pattern(&pattern, consumer->options.config->source.name);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, buf_cstr(&pattern), RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    buf_deinit(&pattern);
+    return code ? kafka_err(err, code, "subscribing") : true;
+}
+
+bool consumer_open(const struct consumer_options *options, struct consumer **consumer,
+                   struct err *err)
+{
+    struct consumer *made = mem_zalloc(sizeof *made);
+    made->options = *options;
+    *consumer = made;
+    rd_kafka_conf_t *conf = consumer_conf(options->config, options->driver, options->group, err);
+    if (conf) {
+        rd_kafka_conf_set_opaque(conf, made);
+        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    }
+    if (conf && kafka_open_take(RD_KAFKA_CONSUMER, conf, &made->rk, err)) {
+        rd_kafka_poll_set_consumer(made->rk);
+        if (consumer_list_ends(made->rk, options->config->source.name, &made->ends, &made->n_ends,
+                               err) &&
+            join(made, err))
+            return true;
+    }
+    consumer_free(made);
+    *consumer = NULL;
+    return false;
+}
+
+// --- records ---
+
+static void set_paused(struct consumer *consumer, const struct worker *worker, bool paused)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (size_t i = 0; i < consumer->n_lanes; i++) {
+        struct lane *lane = consumer->lanes[i];
+        if (lane->worker != worker || lane->is_paused == paused)
+            continue;
+        lane->is_paused = paused;
+        rd_kafka_topic_partition_list_add(list, lane->topic, lane->partition);
+    }
+    if (list->cnt > 0 && paused)
+        rd_kafka_pause_partitions(consumer->rk, list);
+    else if (list->cnt > 0)
+        rd_kafka_resume_partitions(consumer->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool has_pending(const struct consumer *consumer, const struct worker *worker)
+{
+    for (size_t i = 0; i < consumer->n_pending; i++)
+        if (consumer->pending[i].lane->worker == worker)
+            return true;
+    return false;
+}
+
+static void keep_pending(struct consumer *consumer, struct lane *lane, rd_kafka_message_t *message)
+{
+    consumer->pending = mem_realloc(consumer->pending,
+                                    (consumer->n_pending + 1) * sizeof *consumer->pending);
+    consumer->pending[consumer->n_pending++] = (struct pending){message, lane};
+}
+
+// Hands pending records over, in their order; a worker that took all of its own goes on reading.
+static void push_pending(struct consumer *consumer)
+{
+    size_t kept = 0, n = consumer->n_pending;
+    if (n == 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        struct pending one = consumer->pending[i];
+        bool is_behind = false; // a record that has to go before it
+        for (size_t k = 0; k < kept; k++)
+            is_behind = is_behind || consumer->pending[k].lane->worker == one.lane->worker;
+        if (is_behind || !worker_push(one.lane->worker, one.lane, one.message))
+            consumer->pending[kept++] = one;
+    }
+    consumer->n_pending = kept;
+    for (size_t i = 0; i < consumer->options.n_workers; i++)
+        if (!has_pending(consumer, consumer->options.workers[i]))
+            set_paused(consumer, consumer->options.workers[i], false);
+}
+
+static void hand_over(struct consumer *consumer, struct lane *lane, rd_kafka_message_t *message)
+{
+    struct worker *worker = lane->worker;
+    struct err ignored; // it is looked at by the loop
+    if (consumer->n_pending > 0 && has_pending(consumer, worker)) {
+        keep_pending(consumer, lane, message);
+        return;
+    }
+    for (unsigned waited_ms = 0; !worker_push(worker, lane, message); waited_ms += FULL_WAIT_MS) {
+        if (waited_ms >= PAUSE_AFTER_MS || stop_requested() || worker_failed(worker, &ignored)) {
+            keep_pending(consumer, lane, message);
+            set_paused(consumer, worker, true);
+            return;
+        }
+        worker_wait_room(worker, FULL_WAIT_MS);
+    }
+}
+
+// The offset where reading should go on is not there (any more).
+static bool refuse_gap(struct consumer *consumer, const rd_kafka_message_t *message, struct err *err)
+{
+    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "?";
+    int64_t first = -1, end = -1;
+    struct err ignored;
+    struct lane *lane = find_lane(consumer, topic, message->partition);
+    if (!kafka_watermarks(consumer->rk, topic, message->partition, &first, &end, &ignored))
+        first = end = -1;
+    return err_set(err, ERR_REFUSED,
+                   "topic %s partition %d: the checkpoint says offset %" PRId64
+                   ", but Kafka has %" PRId64 " to %" PRId64
+                   ": records were removed before they were applied, or the topic was made anew. Copy the "
+                   "table again, or go on without them: tailrace offsets reset apply %s --to earliest "
+                   "--topic %s",
+                   topic, (int)message->partition, lane ? lane->next : -1, first, end,
+                   consumer->options.driver->name, topic);
+}
+
+static bool handle_event(struct consumer *consumer, const rd_kafka_message_t *message,
+                         struct err *err)
+{
+    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
+    char text[512];
+    struct lane *lane;
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        lane = find_lane(consumer, topic, message->partition);
+        if (lane)
+            lane->end_seen = message->offset;
+        return true;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        return refuse_gap(consumer, message, err);
+    if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        rd_kafka_resp_err_t code = rd_kafka_fatal_error(consumer->rk, text, sizeof text);
+        return err_set(err, ERR_REFUSED, "Kafka: %s (%s)", text, rd_kafka_err2name(code));
+    }
+    enum err_class class = kafka_err_class(message->err);
+    if (class == ERR_REFUSED || class == ERR_CORRUPT)
+        return err_set(err, class, "Kafka: %s %s", topic, rd_kafka_message_errstr(message));
+    if (message->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
+        return err_set(err, ERR_RETRY, "Kafka: %s", rd_kafka_message_errstr(message));
+    log_warn("kafka", LOG_FIELDS(log_str("topic", topic),
+                                 log_str("text", rd_kafka_message_errstr(message))));
+    return true;
+}
+
+static bool poll_once(struct consumer *consumer, struct err *err)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, POLL_MS);
+    if (consumer->failed) {
+        *err = consumer->err;
+        if (message)
+            rd_kafka_message_destroy(message);
+        return false;
+    }
+    if (!message)
+        return true;
+    if (message->err) {
+        bool good = handle_event(consumer, message, err);
+        rd_kafka_message_destroy(message);
+        return good;
+    }
+    struct lane *lane =
+        find_lane(consumer, rd_kafka_topic_name(message->rkt), message->partition);
+    if (lane)
+        hand_over(consumer, lane, message);
+    else
+        rd_kafka_message_destroy(message); // of a partition that was given up
+    return true;
+}
+
+// --- run ---
+
+static bool is_lane_done(struct lane *lane)
+{
+    bool is_idle;
+    int64_t next = worker_next(lane->worker, lane, &is_idle);
+    return next >= lane->end_wanted || (is_idle && lane->end_seen >= lane->end_wanted);
+}
+
+// Partitions that another process of the group has are its to do.
+static bool is_caught_up(struct consumer *consumer)
+{
+    if (consumer->n_ends == 0)
+        return true;
+    if (!consumer->assigned || consumer->n_pending > 0)
+        return false;
+    for (size_t i = 0; i < consumer->n_lanes; i++)
+        if (!is_lane_done(consumer->lanes[i]))
+            return false;
+    return true;
+}
+
+static bool check_workers(struct consumer *consumer, struct err *err)
+{
+    for (size_t i = 0; i < consumer->options.n_workers; i++)
+        if (worker_failed(consumer->options.workers[i], err))
+            return false;
+    return true;
+}
+
+bool consumer_run(struct consumer *consumer, struct err *err)
+{
+    uint64_t looked_ms = 0, committed_ms = clock_steady_ms();
+    while (!stop_requested()) {
+        if (!poll_once(consumer, err))
+            return false;
+        push_pending(consumer);
+        uint64_t now_ms = clock_steady_ms();
+        if (now_ms - looked_ms < POLL_MS)
+            continue;
+        looked_ms = now_ms;
+        if (!check_workers(consumer, err))
+            return false;
+        if (consumer->options.until_caught_up && is_caught_up(consumer))
+            return true;
+        if (now_ms - committed_ms >= COMMIT_EVERY_MS) {
+            commit_offsets(consumer);
+            committed_ms = now_ms;
+        }
+    }
+    return true;
+}
+
+void consumer_leave(struct consumer *consumer, unsigned ms)
+{
+    uint64_t until_ms = clock_steady_ms() + ms;
+    consumer->leaving = true;
+    commit_offsets(consumer);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
+    if (error)
+        log_warn("leaving the group", LOG_FIELDS(log_str("text", rd_kafka_error_string(error))));
+    while (!error && !rd_kafka_consumer_closed(consumer->rk) && clock_steady_ms() < until_ms)
+        rd_kafka_queue_poll_callback(queue, POLL_MS);
+    if (error)
+        rd_kafka_error_destroy(error);
+    rd_kafka_queue_destroy(queue);
+}
+
+void consumer_free(struct consumer *consumer)
+{
+    if (!consumer)
+        return;
+    for (size_t i = 0; i < consumer->n_pending; i++)
+        rd_kafka_message_destroy(consumer->pending[i].message);
+    if (consumer->rk)
+        rd_kafka_destroy_flags(consumer->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    for (size_t i = 0; i < consumer->n_lanes; i++)
+        free(consumer->lanes[i]);
+    for (size_t i = 0; i < consumer->n_dropped; i++)
+        free(consumer->dropped[i]);
+    free((void *)consumer->lanes);
+    free((void *)consumer->dropped);
+    free(consumer->pending);
+    free(consumer->ends);
+    free(consumer);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Consumer: one membership in the applier's consumer group: from joining it to leaving it. It claims each partition
+// that it is given in the target, starts to read where the target's checkpoint says, and hands records to
+// the partition's worker. The group's offsets are committed behind the target's, for tools that show lag only.
+// Used by one thread.
+#ifndef TAILRACE_APPLIERS_CORE_CONSUMER_H
+#define TAILRACE_APPLIERS_CORE_CONSUMER_H
+
+#include "appliers/core/worker.h"
+
+struct consumer;
+
+struct consumer_options {
+    const struct config *config; // all borrowed
+    const struct sink_driver *driver;
+    const char *group;
+    const char *owner;
+    struct sink *control; // for claims
+    struct worker *const *workers;
+    size_t n_workers;
+    bool until_caught_up;
+};
+
+// Asks the brokers for the topics, then joins. ERR_CONFIG, ERR_UNAVAILABLE, ERR_RETRY, ERR_REFUSED.
+MUST_CHECK bool consumer_open(const struct consumer_options *options, struct consumer **consumer,
+                              struct err *err);
+
+// Runs until the stop flag is raised or, with until_caught_up, all is applied that the topics held at
+// consumer_open. ERR_RETRY: leave and join again; other classes end the process.
+MUST_CHECK bool consumer_run(struct consumer *consumer, struct err *err);
+
+// After the workers have ended: commits to the group and leaves it, in at most ms.
+void consumer_leave(struct consumer *consumer, unsigned ms);
+
+// After the workers were freed. Takes NULL.
+void consumer_free(struct consumer *consumer);
+
+// --- what the offsets commands need as well ---
+
+struct topic_end {
+    char topic[TOPIC_NAME_MAX + 1];
+    int32_t partition;
+    int64_t first; // offset of the first record that is kept
+    int64_t end;   // behind the last committed one
+};
+
+// All partitions of the source's table topics, sorted; free(3) *ends.
+MUST_CHECK bool consumer_list_ends(rd_kafka_t *rk, const char *source_name, struct topic_end **ends,
+                                   size_t *n_ends, struct err *err);
+
+// The configuration of a handle for the applier's group that reads committed records and commits nothing by itself.
+rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_driver *driver,
+                               const char *group, struct err *err);
+
+#endif

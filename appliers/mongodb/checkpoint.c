@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// MongoDB checkpoints: see checkpoint.h.
+#include "appliers/mongodb/checkpoint.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CLAIM_TRIES 5
+#define CLAIM_TIME_MS 20000
+#define DUPLICATE_KEY 11000
+
+static mongoc_collection_t *open_collection(mongoc_client_t *client)
+{
+    return mongoc_client_get_collection(client, CHECKPOINT_DB, CHECKPOINT_COLLECTION);
+}
+
+static void append_id(bson_t *doc, const char *group, const char *topic, int32_t partition)
+{
+    bson_t id;
+    BSON_APPEND_DOCUMENT_BEGIN(doc, "_id", &id);
+    BSON_APPEND_UTF8(&id, "group", group);
+    BSON_APPEND_UTF8(&id, "topic", topic);
+    BSON_APPEND_INT32(&id, "partition", partition);
+    bson_append_document_end(doc, &id);
+}
+
+static void copy_text(const bson_t *doc, const char *field, char *to, size_t size)
+{
+    bson_iter_t iter;
+    bool found = bson_iter_init_find(&iter, doc, field) && BSON_ITER_HOLDS_UTF8(&iter);
+    snprintf(to, size, "%s", found ? bson_iter_utf8(&iter, NULL) : "");
+}
+
+static int64_t read_number(const bson_t *doc, const char *field, int64_t fallback)
+{
+    bson_iter_t iter;
+    return bson_iter_init_find(&iter, doc, field) ? bson_iter_as_int64(&iter) : fallback;
+}
+
+static void read_document(const bson_t *doc, struct sink_checkpoint *checkpoint)
+{
+    bson_iter_t iter, child;
+    *checkpoint = (struct sink_checkpoint){0};
+    if (bson_iter_init(&iter, doc) && bson_iter_find_descendant(&iter, "_id.topic", &child))
+        snprintf(checkpoint->topic, sizeof checkpoint->topic, "%s", bson_iter_utf8(&child, NULL));
+    if (bson_iter_init(&iter, doc) && bson_iter_find_descendant(&iter, "_id.partition", &child))
+        checkpoint->partition = (int32_t)bson_iter_as_int64(&child);
+    checkpoint->offset = read_number(doc, "offset", SINK_OFFSET_NONE);
+    copy_text(doc, "owner", checkpoint->owner, sizeof checkpoint->owner);
+    copy_text(doc, "gtid", checkpoint->gtid, sizeof checkpoint->gtid);
+    copy_text(doc, "file", checkpoint->file, sizeof checkpoint->file);
+    checkpoint->pos = (uint64_t)read_number(doc, "pos", 0);
+    checkpoint->ts_us = (uint64_t)read_number(doc, "ts_us", 0);
+    checkpoint->applied_at_us = (uint64_t)read_number(doc, "applied_at_us", 0);
+}
+
+bool checkpoint_probe(mongoc_client_t *client, struct err *err)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    bson_t filter = BSON_INITIALIZER;
+    bson_t *opts = BCON_NEW("limit", BCON_INT64(1));
+    const bson_t *doc;
+    bson_error_t error;
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, &filter, opts, NULL);
+    mongoc_cursor_next(cursor, &doc);
+    bool failed = mongoc_cursor_error(cursor, &error);
+    if (failed)
+        sink_fail(err, NULL, &error, "reading " CHECKPOINT_DB "." CHECKPOINT_COLLECTION);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(opts);
+    bson_destroy(&filter);
+    mongoc_collection_destroy(collection);
+    return !failed;
+}
+
+// { findAndModify: "checkpoints", query: { _id }, update: { $set: { owner }, $setOnInsert: { offset: -1 } }, … }
+static bool claim_once(mongoc_client_t *client, const struct sink_partition *partition,
+                       const char *owner, bson_t *reply, bson_error_t *error)
+{
+    bson_t command = BSON_INITIALIZER;
+    bson_t query;
+    BSON_APPEND_UTF8(&command, "findAndModify", CHECKPOINT_COLLECTION);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "query", &query);
+    append_id(&query, partition->group, partition->topic, partition->partition);
+    bson_append_document_end(&command, &query);
+    BCON_APPEND(&command, "update", "{", "$set", "{", "owner", BCON_UTF8(owner), "}",
+                "$setOnInsert", "{", "offset", BCON_INT64(SINK_OFFSET_NONE), "}", "}", "upsert",
+                BCON_BOOL(true), "new", BCON_BOOL(true), "maxTimeMS", BCON_INT32(CLAIM_TIME_MS),
+                "writeConcern", "{", "w", BCON_UTF8("majority"), "}");
+    bool done =
+        mongoc_client_write_command_with_opts(client, CHECKPOINT_DB, &command, NULL, reply, error);
+    bson_destroy(&command);
+    return done;
+}
+
+bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *partition,
+                      const char *owner, struct sink_checkpoint *checkpoint, struct err *err)
+{
+    bson_error_t error = {0};
+    bson_t reply;
+    for (int tries = 0; tries < CLAIM_TRIES; tries++) {
+        bson_iter_t iter;
+        const uint8_t *data;
+        uint32_t len;
+        bson_t doc;
+        if (claim_once(client, partition, owner, &reply, &error) &&
+            bson_iter_init_find(&iter, &reply, "value") && BSON_ITER_HOLDS_DOCUMENT(&iter)) {
+            bson_iter_document(&iter, &len, &data);
+            bson_init_static(&doc, data, len);
+            read_document(&doc, checkpoint);
+            bson_destroy(&reply);
+            return true;
+        }
+        bool again = error.code == DUPLICATE_KEY; // two claims made the document at the same time
+        if (!again)
+            sink_fail(err, &reply, &error, "claiming the checkpoint");
+        bson_destroy(&reply);
+        if (!again)
+            return false;
+    }
+    return err_set(err, ERR_RETRY, "claiming the checkpoint: %s", error.message);
+}
+
+// { $set: { offset, applied_at_us, gtid, … } }; without a change of the partition (there were only tombstones) the
+// position in the source stays.
+static void append_move(bson_t *update, const struct batch_partition *partition)
+{
+    bson_t set;
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
+    BSON_APPEND_INT64(&set, "offset", partition->next);
+    BSON_APPEND_INT64(&set, "applied_at_us", (int64_t)clock_now_us());
+    if (partition->file[0]) {
+        BSON_APPEND_UTF8(&set, "gtid", partition->gtid);
+        BSON_APPEND_UTF8(&set, "file", partition->file);
+        BSON_APPEND_INT64(&set, "pos", (int64_t)partition->pos);
+        BSON_APPEND_INT64(&set, "ts_us", (int64_t)partition->ts_us);
+    }
+    bson_append_document_end(update, &set);
+}
+
+static void add_move(mongoc_bulk_operation_t *bulk, const char *group, const char *owner,
+                     const struct batch_partition *partition)
+{
+    bson_t filter = BSON_INITIALIZER;
+    bson_t update = BSON_INITIALIZER;
+    append_id(&filter, group, partition->topic, partition->partition);
+    BSON_APPEND_UTF8(&filter, "owner", owner);
+    BSON_APPEND_INT64(&filter, "offset", partition->from);
+    append_move(&update, partition);
+    mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, NULL, NULL);
+    bson_destroy(&update);
+    bson_destroy(&filter);
+}
+
+bool checkpoint_move(mongoc_client_t *client, const bson_t *session_opts, const char *group,
+                     const char *owner, const struct batch *batch, bson_t *reply, struct err *err)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
+    bson_error_t error;
+    for (size_t i = 0; i < batch->n_partitions; i++)
+        add_move(bulk, group, owner, &batch->partitions[i]);
+    bool done = mongoc_bulk_operation_execute(bulk, reply, &error) != 0;
+    if (!done)
+        sink_fail(err, reply, &error, "moving the checkpoint");
+    else if (read_number(reply, "nMatched", 0) != (int64_t)batch->n_partitions)
+        done = err_set(err, ERR_RETRY,
+                       "a partition of this batch has another owner by now, or its checkpoint was "
+                       "moved; nothing of the batch was written");
+    mongoc_bulk_operation_destroy(bulk);
+    mongoc_collection_destroy(collection);
+    return done;
+}
+
+bool checkpoint_list(mongoc_client_t *client, const char *group,
+                     struct sink_checkpoint **checkpoints, size_t *n_checkpoints, struct err *err)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    bson_t *filter = BCON_NEW("_id.group", BCON_UTF8(group));
+    const bson_t *doc;
+    bson_error_t error;
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, NULL, NULL);
+    *checkpoints = NULL;
+    *n_checkpoints = 0;
+    while (mongoc_cursor_next(cursor, &doc)) {
+        *checkpoints = mem_realloc(*checkpoints, (*n_checkpoints + 1) * sizeof **checkpoints);
+        read_document(doc, &(*checkpoints)[(*n_checkpoints)++]);
+    }
+    bool failed = mongoc_cursor_error(cursor, &error);
+    if (failed) {
+        sink_fail(err, NULL, &error, "reading the checkpoints");
+        free(*checkpoints);
+        *checkpoints = NULL;
+    }
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(filter);
+    mongoc_collection_destroy(collection);
+    return !failed;
+}
+
+static void add_reset(mongoc_bulk_operation_t *bulk, const char *group,
+                      const struct sink_checkpoint *checkpoint)
+{
+    bson_t filter = BSON_INITIALIZER;
+    append_id(&filter, group, checkpoint->topic, checkpoint->partition);
+    if (checkpoint->offset == SINK_OFFSET_NONE) {
+        mongoc_bulk_operation_remove_one_with_opts(bulk, &filter, NULL, NULL);
+    } else {
+        bson_t *upsert = BCON_NEW("upsert", BCON_BOOL(true));
+        bson_t *update =
+            BCON_NEW("$set", "{", "owner", BCON_UTF8(""), "offset", BCON_INT64(checkpoint->offset),
+                     "gtid", BCON_UTF8(""), "file", BCON_UTF8(""), "pos", BCON_INT64(0), "ts_us",
+                     BCON_INT64(0), "applied_at_us", BCON_INT64((int64_t)clock_now_us()), "}");
+        mongoc_bulk_operation_update_one_with_opts(bulk, &filter, update, upsert, NULL);
+        bson_destroy(update);
+        bson_destroy(upsert);
+    }
+    bson_destroy(&filter);
+}
+
+bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts, const char *group,
+                      const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
+                      struct err *err)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
+    bson_t reply;
+    bson_error_t error;
+    for (size_t i = 0; i < n_checkpoints; i++)
+        add_reset(bulk, group, &checkpoints[i]);
+    bool done = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0;
+    if (!done)
+        sink_fail(err, &reply, &error, "setting the checkpoints");
+    bson_destroy(&reply);
+    mongoc_bulk_operation_destroy(bulk);
+    mongoc_collection_destroy(collection);
+    return done;
+}

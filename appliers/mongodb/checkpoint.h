@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// MongoDB checkpoints: a document a partition in tailrace.checkpoints, written with majority concern.
+//   { _id: { group, topic, partition }, owner, offset, gtid, file, pos, ts_us, applied_at_us }
+#ifndef TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
+#define TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
+
+#include "appliers/mongodb/sink.h"
+
+#define CHECKPOINT_DB "tailrace"
+#define CHECKPOINT_COLLECTION "checkpoints"
+
+// Proves that the account may read the checkpoints. ERR_REFUSED.
+MUST_CHECK bool checkpoint_probe(mongoc_client_t *client, struct err *err);
+
+MUST_CHECK bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *partition,
+                                 const char *owner, struct sink_checkpoint *checkpoint,
+                                 struct err *err);
+
+// Moves the checkpoints of the batch's partitions, within the transaction whose session is in `session_opts`.
+// ERR_RETRY when one is not the owner's any more or stands elsewhere; *reply is set in any case.
+MUST_CHECK bool checkpoint_move(mongoc_client_t *client, const bson_t *session_opts,
+                                const char *group, const char *owner, const struct batch *batch,
+                                bson_t *reply, struct err *err);
+
+MUST_CHECK bool checkpoint_list(mongoc_client_t *client, const char *group,
+                                struct sink_checkpoint **checkpoints, size_t *n_checkpoints,
+                                struct err *err);
+
+// Within a transaction, as above.
+MUST_CHECK bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts,
+                                 const char *group, const struct sink_checkpoint *checkpoints,
+                                 size_t n_checkpoints, struct err *err);
+
+#endif

@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: Apache-2.0
+// MongoDB sink: a batch is one transaction of unordered bulks: the checkpoints first, so that whoever
+// lost a partition does no work, then for each collection its replaces, patches and deletes.
+//
+// https://github.com/mongodb/specifications, transactions: a fault labelled TransientTransactionError means
+// that nothing was written: the whole transaction is tried again. UnknownTransactionCommitResult: the commit
+// is tried again, which is idempotent; if that does not settle it, the next claim() finds it out.
+#define _POSIX_C_SOURCE 200809L
+#include "appliers/mongodb/sink.h"
+
+#include "appliers/mongodb/checkpoint.h"
+#include "appliers/mongodb/mapping.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/stop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TRIES 5
+#define TRY_AGAIN_MS 20
+#define CONNECT_TIMEOUT_MS 5000
+#define SOCKET_TIMEOUT_MS 60000
+#define DOCUMENT_BYTES_MAX (16 * 1024 * 1024)
+#define NAMESPACE_EXISTS 48
+#define WIRE_VERSION_LEAST 7 // MongoDB 4.0, the first with transactions
+
+struct collection {
+    struct slice db;
+    struct slice name;
+    mongoc_collection_t *handle;
+};
+
+struct sink {
+    mongoc_client_t *client;
+    mongoc_client_session_t *session;
+    struct collection *collections; // that are known to exist
+    size_t n_collections;
+    const struct effect **order; // of the batch: by collection, then kind
+    size_t cap_order;
+    bson_t id;  // { _id }, of the effect at hand
+    bson_t row; // what is written for it
+};
+
+// --- faults ---
+
+// Codes of the server that pass by themselves: no primary, stepping down, shutting down, time is up, …
+static bool is_passing(uint32_t code)
+{
+    static const uint32_t codes[] = {6,   7,   24,  46,  50,  89,    91,    112,   133,
+                                     134, 189, 202, 251, 262, 10107, 11600, 11602, 13435, 13436};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
+bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, const char *what)
+{
+    enum err_class class = ERR_REFUSED;
+    const char *advice = "";
+    if (error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION)
+        class = ERR_RETRY;
+    else if (error->domain == MONGOC_ERROR_CLIENT && error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
+        advice = "; check the user in [mongodb] uri and its password_file";
+    else if (error->domain == MONGOC_ERROR_SERVER && error->code == 13)
+        advice = "; the account needs the role readWrite on tailrace and on each database that is "
+                 "written: db.grantRolesToUser(\"USER\", [\"readWriteAnyDatabase\"])";
+    else if (is_passing(error->code) ||
+             (reply && (mongoc_error_has_label(reply, "TransientTransactionError") ||
+                        mongoc_error_has_label(reply, "RetryableWriteError"))))
+        class = ERR_RETRY;
+    return err_set(err, class, "MongoDB: %s: %s (code %u)%s", what, error->message, error->code,
+                   advice);
+}
+
+// --- open ---
+
+static void default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
+{
+    if (!mongoc_uri_has_option(uri, option))
+        mongoc_uri_set_option_as_int32(uri, option, ms);
+}
+
+static bool parse_uri(const struct config *config, mongoc_uri_t **uri, struct err *err)
+{
+    bson_error_t error;
+    *uri = mongoc_uri_new_with_error(config->mongodb.uri, &error);
+    if (!*uri)
+        return err_set(err, ERR_CONFIG, "[mongodb] uri: %s", error.message);
+    if (config->mongodb.password[0] && !mongoc_uri_set_password(*uri, config->mongodb.password))
+        return err_set(err, ERR_CONFIG, "[mongodb] password: not valid UTF-8");
+    mongoc_uri_set_appname(*uri, "tailrace");
+    default_ms(*uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_TIMEOUT_MS);
+    default_ms(*uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
+    default_ms(*uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, CONNECT_TIMEOUT_MS);
+    return true;
+}
+
+static bool run_hello(mongoc_client_t *client, bson_t *reply, bson_error_t *error)
+{
+    bson_t *command = BCON_NEW("hello", BCON_INT32(1));
+    bool done = mongoc_client_command_simple(client, "admin", command, NULL, reply, error);
+    bson_destroy(command);
+    return done;
+}
+
+static bool refuse_standalone(struct err *err)
+{
+    return err_set(err, ERR_CONFIG,
+                   "MongoDB: found a standalone server; a replica set is needed (one member will do), as "
+                   "only it has transactions: start mongod with --replSet rs0, then in mongosh: "
+                   "rs.initiate()");
+}
+
+// With replicaSet in the URI a server that is none looks unreachable: asks the first host what it is.
+static bool explain_unreachable(const mongoc_uri_t *uri, const bson_error_t *error, struct err *err)
+{
+    const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri);
+    const char *wanted = mongoc_uri_get_replica_set(uri);
+    char text[512];
+    bson_error_t probe_error;
+    bson_iter_t iter;
+    bson_t reply;
+    err_set(err, ERR_UNAVAILABLE, "MongoDB: %s", error->message);
+    if (!host || !wanted)
+        return false;
+    snprintf(text, sizeof text, "mongodb://%s/?directConnection=true&serverSelectionTimeoutMS=2000",
+             host->host_and_port);
+    mongoc_client_t *client = mongoc_client_new(text);
+    if (client && run_hello(client, &reply, &probe_error)) {
+        if (!bson_iter_init_find(&iter, &reply, "setName"))
+            refuse_standalone(err);
+        else if (strcmp(bson_iter_utf8(&iter, NULL), wanted) != 0)
+            err_set(err, ERR_CONFIG,
+                    "MongoDB: %s belongs to the replica set \"%s\", but [mongodb] uri says "
+                    "replicaSet=%s",
+                    host->host_and_port, bson_iter_utf8(&iter, NULL), wanted);
+        bson_destroy(&reply);
+    }
+    mongoc_client_destroy(client);
+    return false;
+}
+
+static bool check_hello(const bson_t *reply, struct err *err)
+{
+    bson_iter_t iter;
+    bool is_set = bson_has_field(reply, "setName");
+    bool is_router = bson_iter_init_find(&iter, reply, "msg") && BSON_ITER_HOLDS_UTF8(&iter) &&
+                     strcmp(bson_iter_utf8(&iter, NULL), "isdbgrid") == 0;
+    if (!is_set && !is_router)
+        return refuse_standalone(err);
+    if (is_set && bson_iter_init_find(&iter, reply, "isWritablePrimary") && !bson_iter_bool(&iter))
+        return err_set(err, ERR_REFUSED,
+                       "MongoDB: the server is not the primary of its replica set; name the set in "
+                       "[mongodb] uri: mongodb://HOST/?replicaSet=NAME");
+    if (bson_iter_init_find(&iter, reply, "maxWireVersion") &&
+        bson_iter_as_int64(&iter) < WIRE_VERSION_LEAST)
+        return err_set(err, ERR_CONFIG, "MongoDB: the server is older than 4.0, which transactions need");
+    return true;
+}
+
+static bool check_server(struct sink *sink, const mongoc_uri_t *uri, struct err *err)
+{
+    bson_t reply;
+    bson_error_t error;
+    if (!run_hello(sink->client, &reply, &error)) {
+        bson_destroy(&reply);
+        return error.domain == MONGOC_ERROR_SERVER_SELECTION ||
+                       error.domain == MONGOC_ERROR_STREAM
+                   ? explain_unreachable(uri, &error, err)
+                   : sink_fail(err, NULL, &error, "hello");
+    }
+    bool good = check_hello(&reply, err) && checkpoint_probe(sink->client, err);
+    bson_destroy(&reply);
+    return good;
+}
+
+static void mongodb_close(struct sink *sink)
+{
+    if (!sink)
+        return;
+    for (size_t i = 0; i < sink->n_collections; i++) {
+        mongoc_collection_destroy(sink->collections[i].handle);
+        free((void *)sink->collections[i].db.ptr);
+        free((void *)sink->collections[i].name.ptr);
+    }
+    free(sink->collections);
+    free((void *)sink->order);
+    bson_destroy(&sink->id);
+    bson_destroy(&sink->row);
+    if (sink->session)
+        mongoc_client_session_destroy(sink->session);
+    mongoc_client_destroy(sink->client);
+    free(sink);
+}
+
+static bool start_session(struct sink *sink, struct err *err)
+{
+    bson_error_t error;
+    mongoc_write_concern_t *majority = mongoc_write_concern_new();
+    mongoc_transaction_opt_t *transaction = mongoc_transaction_opts_new();
+    mongoc_session_opt_t *session = mongoc_session_opts_new();
+    mongoc_write_concern_set_w(majority, MONGOC_WRITE_CONCERN_W_MAJORITY);
+    mongoc_transaction_opts_set_write_concern(transaction, majority);
+    mongoc_session_opts_set_default_transaction_opts(session, transaction);
+    sink->session = mongoc_client_start_session(sink->client, session, &error);
+    mongoc_session_opts_destroy(session);
+    mongoc_transaction_opts_destroy(transaction);
+    mongoc_write_concern_destroy(majority);
+    return sink->session || sink_fail(err, NULL, &error, "starting a session");
+}
+
+// The client library's own log lines, in ours.
+static void on_log(mongoc_log_level_t level, const char *domain, const char *message, void *into)
+{
+    (void)into;
+    if (level <= MONGOC_LOG_LEVEL_WARNING)
+        log_warn("mongodb client", LOG_FIELDS(log_str("part", domain), log_str("text", message)));
+}
+
+static bool mongodb_open(const struct config *config, struct sink **sink, struct err *err)
+{
+    mongoc_uri_t *uri = NULL;
+    struct sink *made = mem_zalloc(sizeof *made);
+    bson_init(&made->id);
+    bson_init(&made->row);
+    mongoc_log_set_handler(on_log, NULL);
+    bool done = parse_uri(config, &uri, err);
+    if (done) {
+        made->client = mongoc_client_new_from_uri(uri);
+        done = made->client ? true : err_set(err, ERR_CONFIG, "[mongodb] uri: not usable");
+    }
+    if (done) {
+        mongoc_client_set_error_api(made->client, MONGOC_ERROR_API_VERSION_2);
+        done = check_server(made, uri, err) && start_session(made, err);
+    }
+    if (uri)
+        mongoc_uri_destroy(uri);
+    if (!done) {
+        mongodb_close(made);
+        made = NULL;
+    }
+    *sink = made;
+    return done;
+}
+
+// --- collections ---
+
+// Made here rather than by the transaction's first write: that would lock the whole database for it.
+static bool create_collection(struct sink *sink, struct collection *made, struct err *err)
+{
+    const char *db = (const char *)made->db.ptr;
+    const char *name = (const char *)made->name.ptr;
+    bson_error_t error;
+    if (strcmp(db, CHECKPOINT_DB) == 0 && strcmp(name, CHECKPOINT_COLLECTION) == 0)
+        return err_set(err, ERR_REFUSED, "table %s.%s would overwrite the checkpoints: exclude it", db,
+                       name);
+    mongoc_database_t *database = mongoc_client_get_database(sink->client, db);
+    mongoc_collection_t *created = mongoc_database_create_collection(database, name, NULL, &error);
+    bool done = created || error.code == NAMESPACE_EXISTS;
+    if (!done)
+        sink_fail(err, NULL, &error, "creating a collection");
+    if (created)
+        mongoc_collection_destroy(created);
+    mongoc_database_destroy(database);
+    return done;
+}
+
+static bool find_collection(struct sink *sink, const struct table *table,
+                            mongoc_collection_t **handle, struct err *err)
+{
+    for (size_t i = 0; i < sink->n_collections; i++)
+        if (slice_eq(sink->collections[i].name, table->name) &&
+            slice_eq(sink->collections[i].db, table->db)) {
+            *handle = sink->collections[i].handle;
+            return true;
+        }
+    struct collection made = {
+        .db = slice_of(mem_strndup(table->db.ptr, table->db.len), table->db.len),
+        .name = slice_of(mem_strndup(table->name.ptr, table->name.len), table->name.len)};
+    if (!create_collection(sink, &made, err)) {
+        free((void *)made.db.ptr);
+        free((void *)made.name.ptr);
+        return err_wrap(err, "collection " SLICE_FMT "." SLICE_FMT, SLICE_ARG(table->db),
+                        SLICE_ARG(table->name));
+    }
+    *handle = made.handle = mongoc_client_get_collection(
+        sink->client, (const char *)made.db.ptr, (const char *)made.name.ptr);
+    sink->collections =
+        mem_realloc(sink->collections, (sink->n_collections + 1) * sizeof *sink->collections);
+    sink->collections[sink->n_collections++] = made;
+    return true;
+}
+
+// --- apply ---
+
+static int compare_slices(struct slice a, struct slice b)
+{
+    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int compare_tables(const struct table *a, const struct table *b)
+{
+    if (a == b)
+        return 0;
+    int order = compare_slices(a->db, b->db);
+    return order ? order : compare_slices(a->name, b->name);
+}
+
+static int compare_effects(const void *left, const void *right)
+{
+    const struct effect *a = *(const struct effect *const *)left;
+    const struct effect *b = *(const struct effect *const *)right;
+    int order = compare_tables(a->table, b->table);
+    return order ? order : (a->kind > b->kind) - (a->kind < b->kind);
+}
+
+static void sort_effects(struct sink *sink, const struct batch *batch)
+{
+    if (sink->cap_order < batch->n_effects) {
+        sink->cap_order = batch->n_effects;
+        sink->order = mem_realloc((void *)sink->order, sink->cap_order * sizeof *sink->order);
+    }
+    for (size_t i = 0; i < batch->n_effects; i++)
+        sink->order[i] = &batch->effects[i];
+    qsort((void *)sink->order, batch->n_effects, sizeof *sink->order, compare_effects);
+}
+
+// How many of the effects from `first` on go into one bulk.
+static size_t bulk_length(const struct sink *sink, const struct batch *batch, size_t first)
+{
+    size_t end = first + 1;
+    while (end < batch->n_effects && compare_effects(&sink->order[first], &sink->order[end]) == 0)
+        end++;
+    return end - first;
+}
+
+static bool write_row(struct sink *sink, const struct effect *effect, struct err *err)
+{
+    bson_t set;
+    if (effect->kind == EFFECT_REPLACE) {
+        bson_concat(&sink->row, &sink->id);
+        return mapping_append_row(&sink->row, effect->table, effect->row, err);
+    }
+    BSON_APPEND_DOCUMENT_BEGIN(&sink->row, "$set", &set);
+    bool done = mapping_append_row(&set, effect->table, effect->row, err);
+    bson_append_document_end(&sink->row, &set);
+    return done;
+}
+
+static bool add_effect(struct sink *sink, mongoc_bulk_operation_t *bulk, const bson_t *opts,
+                       const struct effect *effect, struct err *err)
+{
+    bson_error_t error;
+    bool added = false;
+    bson_reinit(&sink->id);
+    bson_reinit(&sink->row);
+    if (!mapping_append_id(&sink->id, effect->table, effect->row, err))
+        return false;
+    if (effect->kind == EFFECT_DELETE)
+        return mongoc_bulk_operation_remove_one_with_opts(bulk, &sink->id, NULL, &error) ||
+               sink_fail(err, NULL, &error, "a delete");
+    if (!write_row(sink, effect, err))
+        return false;
+    if (sink->row.len > DOCUMENT_BYTES_MAX)
+        return err_set(err, ERR_REFUSED, "the document has %u bytes, MongoDB takes %d",
+                       sink->row.len, DOCUMENT_BYTES_MAX);
+    if (effect->kind == EFFECT_REPLACE)
+        added = mongoc_bulk_operation_replace_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
+    else
+        added = mongoc_bulk_operation_update_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
+    return added || sink_fail(err, NULL, &error, "a document");
+}
+
+// The effect that the server's first write error is about.
+static const struct effect *find_culprit(const bson_t *reply, const struct effect **effects, size_t n)
+{
+    bson_iter_t iter, child;
+    if (bson_iter_init(&iter, reply) &&
+        bson_iter_find_descendant(&iter, "writeErrors.0.index", &child)) {
+        int64_t index = bson_iter_as_int64(&child);
+        if (index >= 0 && (size_t)index < n)
+            return effects[index];
+    }
+    return NULL;
+}
+
+// One bulk: n effects of one collection and one kind.
+static bool write_bulk(struct sink *sink, const bson_t *session_opts, const struct batch *batch,
+                       const struct effect **effects, size_t n, bson_t *reply, struct err *err)
+{
+    mongoc_collection_t *collection;
+    bson_error_t error;
+    if (!find_collection(sink, effects[0]->table, &collection, err)) {
+        bson_init(reply);
+        return false;
+    }
+    bson_t *row_opts = BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
+    bool done = true;
+    for (size_t i = 0; done && i < n; i++)
+        done = add_effect(sink, bulk, row_opts, effects[i], err) ||
+               batch_blame(err, batch, effects[i]);
+    if (!done) {
+        bson_init(reply);
+    } else if (mongoc_bulk_operation_execute(bulk, reply, &error) == 0) {
+        const struct effect *culprit = find_culprit(reply, effects, n);
+        done = sink_fail(err, reply, &error, "writing");
+        if (culprit)
+            batch_blame(err, batch, culprit);
+    }
+    mongoc_bulk_operation_destroy(bulk);
+    bson_destroy(row_opts);
+    return done;
+}
+
+// All writes of the batch; *reply is that of the last one.
+static bool write_batch(struct sink *sink, const bson_t *opts, const char *group, const char *owner,
+                        const struct batch *batch, bson_t *reply, struct err *err)
+{
+    if (!checkpoint_move(sink->client, opts, group, owner, batch, reply, err))
+        return false;
+    for (size_t i = 0, n; i < batch->n_effects; i += n) {
+        n = bulk_length(sink, batch, i);
+        bson_destroy(reply);
+        if (!write_bulk(sink, opts, batch, sink->order + i, n, reply, err))
+            return false;
+    }
+    return true;
+}
+
+static bool commit(struct sink *sink, bson_t *reply, struct err *err)
+{
+    bson_error_t error;
+    for (int tries = 1;; tries++) {
+        bson_destroy(reply);
+        if (mongoc_client_session_commit_transaction(sink->session, reply, &error))
+            return true;
+        if (tries == TRIES || !mongoc_error_has_label(reply, "UnknownTransactionCommitResult"))
+            break;
+        stop_sleep_ms(TRY_AGAIN_MS);
+    }
+    if (mongoc_error_has_label(reply, "UnknownTransactionCommitResult"))
+        return err_set(err, ERR_RETRY, "MongoDB: the outcome of a commit is unknown: %s",
+                       error.message);
+    return sink_fail(err, reply, &error, "commit");
+}
+
+// The options of everything in the transaction: { ordered: false, sessionId }.
+static bool begin(struct sink *sink, bson_t *opts, struct err *err)
+{
+    bson_error_t error;
+    BSON_APPEND_BOOL(opts, "ordered", false);
+    if (mongoc_client_session_start_transaction(sink->session, NULL, &error) &&
+        mongoc_client_session_append(sink->session, opts, &error))
+        return true;
+    return sink_fail(err, NULL, &error, "starting a transaction");
+}
+
+// *again: nothing was written, and the same transaction may pass now.
+static bool try_batch(struct sink *sink, const char *group, const char *owner,
+                      const struct batch *batch, bool *again, struct err *err)
+{
+    bson_t opts = BSON_INITIALIZER;
+    bson_t reply;
+    *again = false;
+    bool done = begin(sink, &opts, err);
+    if (done) {
+        done = write_batch(sink, &opts, group, owner, batch, &reply, err);
+        if (!done)
+            *again = mongoc_error_has_label(&reply, "TransientTransactionError");
+        if (!done)
+            mongoc_client_session_abort_transaction(sink->session, NULL);
+        else if (!(done = commit(sink, &reply, err)))
+            *again = mongoc_error_has_label(&reply, "TransientTransactionError");
+        bson_destroy(&reply);
+    }
+    bson_destroy(&opts);
+    return done;
+}
+
+// Before the transaction: what it would have to create.
+static bool prepare_collections(struct sink *sink, const struct batch *batch, struct err *err)
+{
+    mongoc_collection_t *handle;
+    for (size_t i = 0; i < batch->n_effects; i++) {
+        const struct effect *effect = sink->order[i];
+        bool is_first = i == 0 || compare_tables(sink->order[i - 1]->table, effect->table) != 0;
+        if (is_first && !find_collection(sink, effect->table, &handle, err))
+            return false;
+    }
+    return true;
+}
+
+static bool mongodb_apply(struct sink *sink, const char *group, const char *owner,
+                          const struct batch *batch, struct err *err)
+{
+    sort_effects(sink, batch);
+    if (!prepare_collections(sink, batch, err))
+        return false;
+    for (int tries = 1;; tries++) {
+        bool again;
+        if (try_batch(sink, group, owner, batch, &again, err))
+            return true;
+        if (!again || tries == TRIES)
+            return false;
+        stop_sleep_ms((unsigned)(TRY_AGAIN_MS * tries));
+    }
+}
+
+// --- checkpoints ---
+
+static bool mongodb_claim(struct sink *sink, const struct sink_partition *partition,
+                          const char *owner, struct sink_checkpoint *checkpoint, struct err *err)
+{
+    return checkpoint_claim(sink->client, partition, owner, checkpoint, err);
+}
+
+static bool mongodb_list(struct sink *sink, const char *group, struct sink_checkpoint **checkpoints,
+                         size_t *n_checkpoints, struct err *err)
+{
+    return checkpoint_list(sink->client, group, checkpoints, n_checkpoints, err);
+}
+
+static bool mongodb_reset(struct sink *sink, const char *group,
+                          const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
+                          struct err *err)
+{
+    bson_t opts = BSON_INITIALIZER;
+    bson_t reply = BSON_INITIALIZER;
+    bool done = begin(sink, &opts, err);
+    if (done) {
+        done = checkpoint_reset(sink->client, &opts, group, checkpoints, n_checkpoints, err);
+        if (!done)
+            mongoc_client_session_abort_transaction(sink->session, NULL);
+        else
+            done = commit(sink, &reply, err);
+    }
+    bson_destroy(&reply);
+    bson_destroy(&opts);
+    return done;
+}
+
+const struct sink_driver mongodb_driver = {
+    .name = "mongodb",
+    .open = mongodb_open,
+    .close = mongodb_close,
+    .claim = mongodb_claim,
+    .apply = mongodb_apply,
+    .list = mongodb_list,
+    .reset = mongodb_reset,
+};

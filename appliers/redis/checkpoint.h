@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Redis checkpoints: a hash a partition, and a set that names them, in the database that is written.
+//   tailrace:checkpoint:<group>:<topic>:<partition>   owner offset gtid file pos ts_us applied_at_us
+//   tailrace:checkpoints:<group>                      "<topic>:<partition>", …
+#ifndef TAILRACE_APPLIERS_REDIS_CHECKPOINT_H
+#define TAILRACE_APPLIERS_REDIS_CHECKPOINT_H
+
+#include "appliers/redis/sink.h"
+
+MUST_CHECK bool checkpoint_claim(struct pipeline *pipeline, const struct sink_partition *partition,
+                                 const char *owner, struct sink_checkpoint *checkpoint,
+                                 struct err *err);
+
+// WATCHes the checkpoints of the batch and proves that each is the owner's and stands where the batch begins.
+// ERR_RETRY where not. What follows is MULTI, the effects, checkpoint_move, EXEC.
+MUST_CHECK bool checkpoint_watch(struct pipeline *pipeline, const char *group, const char *owner,
+                                 const struct batch *batch, struct err *err);
+
+// Appends one command for each partition of the batch.
+MUST_CHECK bool checkpoint_move(struct pipeline *pipeline, const char *group,
+                                const struct batch *batch, struct err *err);
+
+MUST_CHECK bool checkpoint_list(struct pipeline *pipeline, const char *group,
+                                struct sink_checkpoint **checkpoints, size_t *n_checkpoints,
+                                struct err *err);
+
+MUST_CHECK bool checkpoint_reset(struct pipeline *pipeline, const char *group,
+                                 const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
+                                 struct err *err);
+
+#endif

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: Apache-2.0
+// Redis sink: a batch is
+//   WATCH and HMGET of each checkpoint, WATCH and TYPE of each key that is patched      read, and checked
+//   MULTI; DEL + HSET, HSET + HDEL, or DEL for each effect; HSET for each checkpoint; EXEC
+// EXEC answers nil when a watched key was written meanwhile: then nothing of it happened, and the step is tried again,
+// which finds out whether the partition was lost. Redis does not roll back: a command that failed inside
+// EXEC would leave the others written. So each is made such that it cannot: DEL goes before each HSET, and the type of
+// a key that is patched is checked under the WATCH.
+#define _POSIX_C_SOURCE 200809L
+#include "appliers/redis/sink.h"
+
+#include "appliers/redis/checkpoint.h"
+#include "appliers/redis/mapping.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#define TRIES 5
+#define FLUSH_BYTES 65536
+
+struct sink {
+    struct pipeline pipeline;
+    bool is_json;
+    struct buf key;
+    struct buf fields; // texts of the values of a row, one behind the other
+    struct slice *args;
+    size_t cap_args;
+    size_t *ends; // of each text in `fields`
+};
+
+// --- faults ---
+
+bool reply_fail(struct err *err, const char *text)
+{
+    static const struct {
+        const char *prefix;
+        enum err_class class;
+        const char *advice;
+    } faults[] = {
+        {"LOADING", ERR_RETRY, ""},
+        {"BUSY", ERR_RETRY, ""},
+        {"TRYAGAIN", ERR_RETRY, ""},
+        {"MASTERDOWN", ERR_RETRY, ""},
+        {"OOM", ERR_RETRY, "; raise maxmemory, or let it evict (maxmemory-policy)"},
+        {"EXECABORT", ERR_RETRY, ""},
+        {"NOREPLICAS", ERR_RETRY, ""},
+        {"MISCONF", ERR_RETRY, "; Redis cannot save its data: look into its log and at its disk"},
+        {"READONLY", ERR_REFUSED,
+         "; this is a read-only replica: connect to its master, or make it one with REPLICAOF NO ONE"},
+        {"NOAUTH", ERR_REFUSED, "; set [redis] password_file or TAILRACE_REDIS_PASSWORD"},
+        {"WRONGPASS", ERR_REFUSED, "; check [redis] user and password_file"},
+        {"NOPERM", ERR_REFUSED,
+         "; the account needs: ACL SETUSER NAME ~* +@read +@write +@transaction +@connection +info"},
+        {"MOVED", ERR_CONFIG, "; Redis Cluster is not supported: it has no transactions over keys"},
+        {"CROSSSLOT", ERR_CONFIG, "; Redis Cluster is not supported: it has no transactions over keys"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        if (strncmp(text, faults[i].prefix, strlen(faults[i].prefix)) == 0)
+            return err_set(err, faults[i].class, "Redis: %s%s", text, faults[i].advice);
+    return err_set(err, ERR_REFUSED, "Redis: %s", text);
+}
+
+static bool connection_lost(struct err *err, const redisContext *context)
+{
+    return err_set(err, ERR_RETRY, "Redis: connection lost: %s",
+                   context->errstr[0] ? context->errstr : "no reason given");
+}
+
+// --- pipeline ---
+
+static bool flush(struct pipeline *pipeline, struct err *err)
+{
+    int done = 0;
+    while (!done)
+        if (redisBufferWrite(pipeline->context, &done) != REDIS_OK)
+            return connection_lost(err, pipeline->context);
+    return true;
+}
+
+bool pipeline_add(struct pipeline *pipeline, size_t n, const struct slice *args, struct err *err)
+{
+    const char *few_texts[PIPELINE_ARGS_MAX] = {0};
+    size_t few_lengths[PIPELINE_ARGS_MAX] = {0};
+    bool is_few = n <= PIPELINE_ARGS_MAX;
+    const char **texts = is_few ? few_texts : mem_alloc(n * sizeof *texts);
+    size_t *lengths = is_few ? few_lengths : mem_alloc(n * sizeof *lengths);
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = args[i].len ? (const char *)args[i].ptr : "";
+        lengths[i] = args[i].len;
+    }
+    int status = redisAppendCommandArgv(pipeline->context, (int)n, texts, lengths);
+    if (!is_few) {
+        free((void *)texts);
+        free(lengths);
+    }
+    if (status != REDIS_OK)
+        return connection_lost(err, pipeline->context);
+    pipeline->n_pending++;
+    return sdslen(pipeline->context->obuf) < FLUSH_BYTES || flush(pipeline, err);
+}
+
+bool pipeline_next(struct pipeline *pipeline, redisReply **reply, struct err *err)
+{
+    void *got = NULL;
+    *reply = NULL;
+    if (redisGetReply(pipeline->context, &got) != REDIS_OK)
+        return connection_lost(err, pipeline->context);
+    pipeline->n_pending--;
+    *reply = got;
+    if ((*reply)->type != REDIS_REPLY_ERROR)
+        return true;
+    reply_fail(err, (*reply)->str);
+    freeReplyObject(*reply);
+    *reply = NULL;
+    return false;
+}
+
+bool pipeline_skip(struct pipeline *pipeline, size_t n, struct err *err)
+{
+    bool done = true;
+    for (size_t i = 0; i < n; i++) {
+        struct err next_err;
+        redisReply *reply;
+        if (pipeline_next(pipeline, &reply, &next_err)) {
+            freeReplyObject(reply);
+            continue;
+        }
+        if (done)
+            *err = next_err;
+        done = false;
+        if (pipeline->context->err)
+            return false;
+    }
+    return done;
+}
+
+// One command and its reply.
+static bool ask(struct pipeline *pipeline, size_t n, const char *const *words, redisReply **reply,
+                struct err *err)
+{
+    struct slice args[4];
+    for (size_t i = 0; i < n; i++)
+        args[i] = slice_of_str(words[i]);
+    return pipeline_add(pipeline, n, args, err) && pipeline_next(pipeline, reply, err);
+}
+
+// --- open ---
+
+static bool tell(struct pipeline *pipeline, size_t n, const char *const *words, struct err *err)
+{
+    redisReply *reply;
+    if (!ask(pipeline, n, words, &reply, err))
+        return false;
+    freeReplyObject(reply);
+    return true;
+}
+
+static bool sign_in(struct pipeline *pipeline, const struct config *config, struct err *err)
+{
+    char database[24];
+    snprintf(database, sizeof database, "%llu", (unsigned long long)config->redis.database);
+    const char *with_user[] = {"AUTH", config->redis.user, config->redis.password};
+    const char *password_only[] = {"AUTH", config->redis.password};
+    const char *ping[] = {"PING"};
+    const char *select[] = {"SELECT", database};
+    if (config->redis.user[0] && !tell(pipeline, 3, with_user, err))
+        return false;
+    if (!config->redis.user[0] && config->redis.password[0] && !tell(pipeline, 2, password_only, err))
+        return false;
+    return tell(pipeline, 1, ping, err) && tell(pipeline, 2, select, err);
+}
+
+// Whether a line of INFO's text is there.
+static bool info_has(struct pipeline *pipeline, const char *section, const char *line, bool *has,
+                     struct err *err)
+{
+    const char *words[] = {"INFO", section};
+    redisReply *reply;
+    if (!ask(pipeline, 2, words, &reply, err))
+        return false;
+    *has = reply->str && strstr(reply->str, line) != NULL;
+    freeReplyObject(reply);
+    return true;
+}
+
+static bool check_role(struct pipeline *pipeline, struct err *err)
+{
+    bool is_cluster, is_replica, is_read_only;
+    if (!info_has(pipeline, "cluster", "cluster_enabled:1", &is_cluster, err) ||
+        !info_has(pipeline, "replication", "role:slave", &is_replica, err) ||
+        !info_has(pipeline, "replication", "slave_read_only:1", &is_read_only, err))
+        return false;
+    if (is_cluster)
+        return err_set(err, ERR_CONFIG,
+                       "Redis: found cluster mode (cluster-enabled yes); a plain server is needed, as a "
+                       "cluster has no transactions over keys");
+    if (is_replica)
+        return err_set(err, ERR_REFUSED,
+                       "Redis: found a %sreplica; a master is needed: connect to its master, or make "
+                       "this one with REPLICAOF NO ONE",
+                       is_read_only ? "read-only " : "");
+    return true;
+}
+
+static struct timeval to_timeval(uint64_t ms)
+{
+    return (struct timeval){.tv_sec = (time_t)(ms / 1000),
+                            .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
+static bool connect_to(const struct config *config, redisContext **context, struct err *err)
+{
+    struct timeval timeout = to_timeval(config->redis.timeout_ms);
+    const char *where = config->redis.socket[0] ? config->redis.socket : config->redis.host;
+    *context = config->redis.socket[0]
+                   ? redisConnectUnixWithTimeout(config->redis.socket, timeout)
+                   : redisConnectWithTimeout(config->redis.host, (int)config->redis.port, timeout);
+    if (!*context)
+        return err_set(err, ERR_INTERNAL, "Redis: out of memory");
+    if ((*context)->err)
+        return err_set(err, ERR_UNAVAILABLE, "Redis at %s:%llu: %s", where,
+                       (unsigned long long)config->redis.port, (*context)->errstr);
+    redisSetTimeout(*context, timeout);
+    return true;
+}
+
+static void redis_close(struct sink *sink)
+{
+    if (!sink)
+        return;
+    if (sink->pipeline.context)
+        redisFree(sink->pipeline.context);
+    buf_deinit(&sink->key);
+    buf_deinit(&sink->fields);
+    free(sink->args);
+    free(sink->ends);
+    free(sink);
+}
+
+static bool redis_open(const struct config *config, struct sink **sink, struct err *err)
+{
+    struct sink *made = mem_zalloc(sizeof *made);
+    made->is_json = strcmp(config->redis.format, "json") == 0;
+    bool done = connect_to(config, &made->pipeline.context, err) &&
+                sign_in(&made->pipeline, config, err) && check_role(&made->pipeline, err);
+    if (!done) {
+        redis_close(made);
+        made = NULL;
+    }
+    *sink = made;
+    return done;
+}
+
+// --- apply ---
+
+static struct slice key_of(struct sink *sink, const struct effect *effect)
+{
+    buf_clear(&sink->key);
+    mapping_write_key(&sink->key, effect->table, effect->row);
+    return buf_bytes(&sink->key);
+}
+
+static bool add_delete(struct sink *sink, struct slice key, struct err *err)
+{
+    struct slice args[] = {slice_of_str("DEL"), key};
+    return pipeline_add(&sink->pipeline, 2, args, err);
+}
+
+static void reserve_args(struct sink *sink, size_t n_columns)
+{
+    size_t n = 2 + 2 * n_columns;
+    if (sink->cap_args >= n)
+        return;
+    sink->args = mem_realloc(sink->args, n * sizeof *sink->args);
+    sink->ends = mem_realloc(sink->ends, n_columns * sizeof *sink->ends);
+    sink->cap_args = n;
+}
+
+// HSET of the columns that are there and not NULL; none is no command.
+static bool add_fields(struct sink *sink, struct slice key, const struct effect *effect,
+                       struct err *err)
+{
+    const struct table *table = effect->table;
+    size_t n = 2;
+    buf_clear(&sink->fields);
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!value_is_null(&effect->row[i]))
+            mapping_write_value(&sink->fields, &effect->row[i]);
+        sink->ends[i] = sink->fields.len;
+    }
+    sink->args[0] = slice_of_str("HSET");
+    sink->args[1] = key;
+    for (size_t i = 0, start = 0; i < table->n_columns; start = sink->ends[i++]) {
+        if (value_is_null(&effect->row[i]))
+            continue;
+        sink->args[n++] = table->columns[i].name;
+        sink->args[n++] = slice_of(sink->fields.ptr + start, sink->ends[i] - start);
+    }
+    return n == 2 || pipeline_add(&sink->pipeline, n, sink->args, err);
+}
+
+// HDEL of the columns that are NULL now; none is no command.
+static bool add_nulls(struct sink *sink, struct slice key, const struct effect *effect,
+                      struct err *err)
+{
+    size_t n = 2;
+    sink->args[0] = slice_of_str("HDEL");
+    sink->args[1] = key;
+    for (size_t i = 0; i < effect->table->n_columns; i++)
+        if (effect->row[i].kind == VALUE_NULL)
+            sink->args[n++] = effect->table->columns[i].name;
+    return n == 2 || pipeline_add(&sink->pipeline, n, sink->args, err);
+}
+
+static bool add_json(struct sink *sink, struct slice key, const struct effect *effect,
+                     struct err *err)
+{
+    buf_clear(&sink->fields);
+    mapping_write_json(&sink->fields, effect->table, effect->row);
+    struct slice args[] = {slice_of_str("SET"), key, buf_bytes(&sink->fields)};
+    return pipeline_add(&sink->pipeline, 3, args, err);
+}
+
+static bool add_effect(struct sink *sink, const struct effect *effect, struct err *err)
+{
+    struct slice key = key_of(sink, effect);
+    if (effect->kind == EFFECT_DELETE)
+        return add_delete(sink, key, err);
+    if (sink->is_json)
+        return add_json(sink, key, effect, err);
+    reserve_args(sink, effect->table->n_columns);
+    if (effect->kind == EFFECT_REPLACE)
+        return add_delete(sink, key, err) && add_fields(sink, key, effect, err);
+    return add_fields(sink, key, effect, err) && add_nulls(sink, key, effect, err);
+}
+
+static bool has_field(const struct effect *effect)
+{
+    for (size_t i = 0; i < effect->table->n_columns; i++)
+        if (!value_is_null(&effect->row[i]))
+            return true;
+    return false;
+}
+
+// What Redis cannot hold, found before anything is sent.
+static bool check_effect(const struct sink *sink, const struct effect *effect, struct err *err)
+{
+    if (sink->is_json && effect->kind == EFFECT_PATCH)
+        return err_set(err, ERR_REFUSED,
+                       "an update without the whole row cannot change a JSON string ([redis] format = "
+                       "json): SET GLOBAL binlog_row_image = FULL on the source, or format = hash");
+    if (!sink->is_json && effect->kind == EFFECT_REPLACE && !has_field(effect))
+        return err_set(err, ERR_REFUSED,
+                       "all columns are NULL: Redis has no empty hash ([redis] format = json has)");
+    return true;
+}
+
+static bool check_batch(const struct sink *sink, const struct batch *batch, struct err *err)
+{
+    for (size_t i = 0; i < batch->n_effects; i++)
+        if (!check_effect(sink, &batch->effects[i], err))
+            return batch_blame(err, batch, &batch->effects[i]);
+    return true;
+}
+
+static bool ask_type(struct sink *sink, const struct effect *effect, struct err *err)
+{
+    struct slice key = key_of(sink, effect);
+    struct slice watch[] = {slice_of_str("WATCH"), key};
+    struct slice type[] = {slice_of_str("TYPE"), key};
+    return pipeline_add(&sink->pipeline, 2, watch, err) &&
+           pipeline_add(&sink->pipeline, 2, type, err);
+}
+
+static bool check_type(struct sink *sink, struct err *err)
+{
+    redisReply *reply;
+    if (!pipeline_skip(&sink->pipeline, 1, err) || !pipeline_next(&sink->pipeline, &reply, err))
+        return false;
+    bool good = strcmp(reply->str, "hash") == 0 || strcmp(reply->str, "none") == 0;
+    if (!good)
+        err_set(err, ERR_REFUSED, "Redis has a %s at the key of this row, not a hash", reply->str);
+    freeReplyObject(reply);
+    return good;
+}
+
+// A patch writes into the hash that is there: it has to be one, and to stay so until EXEC.
+static bool watch_patched(struct sink *sink, const struct batch *batch, struct err *err)
+{
+    for (size_t i = 0; i < batch->n_effects; i++)
+        if (batch->effects[i].kind == EFFECT_PATCH && !ask_type(sink, &batch->effects[i], err))
+            return false;
+    for (size_t i = 0; i < batch->n_effects; i++)
+        if (batch->effects[i].kind == EFFECT_PATCH && !check_type(sink, err))
+            return batch_blame(err, batch, &batch->effects[i]);
+    return true;
+}
+
+static bool send_batch(struct sink *sink, const char *group, const struct batch *batch,
+                       struct err *err)
+{
+    struct slice multi[] = {slice_of_str("MULTI")};
+    struct slice exec[] = {slice_of_str("EXEC")};
+    if (!pipeline_add(&sink->pipeline, 1, multi, err))
+        return false;
+    for (size_t i = 0; i < batch->n_effects; i++)
+        if (!add_effect(sink, &batch->effects[i], err))
+            return false;
+    return checkpoint_move(&sink->pipeline, group, batch, err) &&
+           pipeline_add(&sink->pipeline, 1, exec, err);
+}
+
+// Redis goes on behind a command that failed in EXEC: what the others wrote stays.
+static bool check_executed(const redisReply *reply, struct err *err)
+{
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type == REDIS_REPLY_ERROR) {
+            reply_fail(err, reply->element[i]->str);
+            err->class = ERR_REFUSED;
+            return err_wrap(err, "one command of a transaction failed, the others were written "
+                                 "(Redis does not roll back)");
+        }
+    return true;
+}
+
+// Reads what send_batch has sent. *raced: EXEC did nothing, as a watched key was written.
+static bool read_batch(struct sink *sink, bool *raced, struct err *err)
+{
+    redisReply *reply;
+    if (!pipeline_skip(&sink->pipeline, sink->pipeline.n_pending - 1, err)) {
+        struct err ignored; // EXECABORT: that the transaction did not take place
+        if (!sink->pipeline.context->err && pipeline_next(&sink->pipeline, &reply, &ignored))
+            freeReplyObject(reply);
+        return false;
+    }
+    if (!pipeline_next(&sink->pipeline, &reply, err))
+        return false;
+    *raced = reply->type == REDIS_REPLY_NIL;
+    bool done = *raced || check_executed(reply, err);
+    freeReplyObject(reply);
+    return done;
+}
+
+static bool redis_apply(struct sink *sink, const char *group, const char *owner,
+                        const struct batch *batch, struct err *err)
+{
+    if (!check_batch(sink, batch, err))
+        return false;
+    for (int tries = 0; tries < TRIES; tries++) {
+        bool raced = false;
+        if (!checkpoint_watch(&sink->pipeline, group, owner, batch, err) ||
+            !watch_patched(sink, batch, err) || !send_batch(sink, group, batch, err) ||
+            !read_batch(sink, &raced, err))
+            return false;
+        if (!raced)
+            return true;
+    }
+    return err_set(err, ERR_RETRY, "Redis: others write the same keys all the time");
+}
+
+// --- checkpoints ---
+
+static bool redis_claim(struct sink *sink, const struct sink_partition *partition, const char *owner,
+                        struct sink_checkpoint *checkpoint, struct err *err)
+{
+    return checkpoint_claim(&sink->pipeline, partition, owner, checkpoint, err);
+}
+
+static bool redis_list(struct sink *sink, const char *group, struct sink_checkpoint **checkpoints,
+                       size_t *n_checkpoints, struct err *err)
+{
+    return checkpoint_list(&sink->pipeline, group, checkpoints, n_checkpoints, err);
+}
+
+static bool redis_reset(struct sink *sink, const char *group,
+                        const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
+                        struct err *err)
+{
+    return checkpoint_reset(&sink->pipeline, group, checkpoints, n_checkpoints, err);
+}
+
+const struct sink_driver redis_driver = {
+    .name = "redis",
+    .open = redis_open,
+    .close = redis_close,
+    .claim = redis_claim,
+    .apply = redis_apply,
+    .list = redis_list,
+    .reset = redis_reset,
+};

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Redis sink: what its files share: a pipeline of commands and the faults of its replies.
+#ifndef TAILRACE_APPLIERS_REDIS_SINK_H
+#define TAILRACE_APPLIERS_REDIS_SINK_H
+
+#include "appliers/core/sink.h"
+
+#include <hiredis/hiredis.h>
+
+extern const struct sink_driver redis_driver;
+
+#define PIPELINE_ARGS_MAX 32
+
+// Commands that were sent and whose replies are still to be read. What is appended is written out in pieces,
+// so the memory that it takes does not grow with the number of commands.
+struct pipeline {
+    redisContext *context;
+    size_t n_pending;
+};
+
+// Appends one command of n arguments. ERR_RETRY when the connection is lost.
+MUST_CHECK bool pipeline_add(struct pipeline *pipeline, size_t n, const struct slice *args,
+                             struct err *err);
+
+// Reads the next reply, freed by freeReplyObject(). An error reply is a fault of its class:
+// ERR_RETRY (LOADING, OOM, …), ERR_REFUSED (READONLY, NOAUTH, NOPERM, …), and *reply is NULL then.
+MUST_CHECK bool pipeline_next(struct pipeline *pipeline, redisReply **reply, struct err *err);
+
+// Reads and forgets n replies; the first error reply among them is the fault, all n are read.
+MUST_CHECK bool pipeline_skip(struct pipeline *pipeline, size_t n, struct err *err);
+
+// err_set in the class of an error reply's text. Always false.
+bool reply_fail(struct err *err, const char *text);
+
+#endif
