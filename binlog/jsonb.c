@@ -181,8 +181,8 @@ static void put_exponent(struct buf *out, const char *digits, int n, int point)
     number_write_i64(out, point - 1);
 }
 
-// The shortest digits that read back as the same double, laid out as the server lays them out:
-// 3.0, 0.0001, 1e20, 1.5e-16.
+// The shortest digits that read back as the same double, laid out as the server lays them out: 3.0,
+// 0.0001, 1e20, 1.5e-16. A number that is not whole stays without an exponent on the large side.
 static void put_double(struct walk *walk, double number)
 {
     char text[NUMBER_ROOM];
@@ -196,7 +196,7 @@ static void put_double(struct walk *walk, double number)
         buf_char(&walk->out, '-');
     if (n == 0)
         buf_str(&walk->out, "0.0");
-    else if (point >= FIXED_POINT_MIN && point <= FIXED_POINT_MAX)
+    else if (point >= FIXED_POINT_MIN && (point <= FIXED_POINT_MAX || n > point))
         put_fixed(&walk->out, digits, n, point);
     else
         put_exponent(&walk->out, digits, n, point);
