@@ -191,12 +191,12 @@ static void handle_ddl(struct reader *reader, const struct event *event, const s
     if (between_transactions(reader))
         begin_transaction(reader, event);
     struct transaction *transaction = &reader->transaction;
-    bool is_alone = transaction->state == TRANSACTION_NAMED;
+    reader->due |= DUE_DDL;
+    if (transaction->state != TRANSACTION_NAMED)
+        return;
     transaction->has_thread = true;
     transaction->thread = query->thread;
-    reader->due |= DUE_DDL;
-    if (is_alone)
-        commit(reader, event);
+    commit(reader, event);
 }
 
 static bool refuse_statement(const struct query *query, enum query_kind kind, struct err *err)

@@ -100,7 +100,7 @@ static bool is_label(const struct parse *parse, const struct column_format *form
     return real_code(format) == CODE_ENUM || real_code(format) == CODE_SET;
 }
 
-// Columns that have a collation. MariaDB counts geometry among them.
+// Columns that have a collation. MySQL counts vectors among them, MariaDB geometry.
 static bool is_character(const struct parse *parse, const struct column_format *format)
 {
     switch (format->code) {
@@ -116,6 +116,7 @@ static bool is_character(const struct parse *parse, const struct column_format *
     case CODE_LONG_BLOB:
     case CODE_MARIADB_BLOB_COMPRESSED:
     case CODE_MARIADB_VARCHAR_COMPRESSED:
+    case CODE_VECTOR:
         return true;
     default: // of the server's codes, not of ours
         return false;

@@ -182,13 +182,15 @@ static bool name_mariadb(struct transaction *transaction, const struct event *ev
     uint8_t flags = cursor_u8(&cur);
     if (cur.failed)
         return event_too_short(event, &cur, err);
+    if (!take_gtid(transaction, &gtid, err))
+        return false;
     if (flags & (MARIADB_PREPARED_XA | MARIADB_COMPLETED_XA))
-        return err_at(err, ERR_UNSUPPORTED, cursor_offset(&cur) - 1,
-                      "an XA transaction: %s", event_kind_of(EVENT_XA_PREPARE)->reason);
+        return err_at(err, ERR_UNSUPPORTED, cursor_offset(&cur) - 1, "%s",
+                      event_kind_of(EVENT_XA_PREPARE)->reason);
     if (!(flags & MARIADB_STANDALONE))
         transaction->state = TRANSACTION_OPEN;
     transaction->commit_us = (uint64_t)event->timestamp * MICROSECONDS;
-    return take_gtid(transaction, &gtid, err);
+    return true;
 }
 
 bool transaction_name(struct transaction *transaction, const struct event *event,

@@ -1,0 +1,3 @@
+CREATE TABLE t (a VARCHAR(100), v INT, PRIMARY KEY (a(4)));
+INSERT INTO t VALUES ('hello world', 1);
+UPDATE t SET v = 2;

@@ -1,0 +1,5 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+INSERT INTO t VALUES (1, 1);
+-- refused
+SET SESSION binlog_format = 'STATEMENT';
+UPDATE t SET v = 2;

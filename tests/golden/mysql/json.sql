@@ -1,0 +1,5 @@
+CREATE TABLE t (id INT PRIMARY KEY, j JSON);
+INSERT INTO t VALUES (1, '{"a":[1,2.50,"x"],"bb":null,"c":true,"d":{"e":{}}}'), (2, '[]'), (3, 'null'), (4, '"Huế 🎉"'), (5, '18446744073709551615'), (6, '-9223372036854775808'), (7, '[1.5,1e100,0.1,-0.0]'), (8, NULL);
+INSERT INTO t VALUES (9, JSON_OBJECT('d', CAST('12345678901234567890.123' AS DECIMAL(30,3)), 't', CAST('2026-11-21' AS DATE), 'dt', CAST('2026-11-21 08:15:00.25' AS DATETIME(2)), 'ti', CAST('-10:11:12' AS TIME)));
+INSERT INTO t VALUES (10, JSON_ARRAY(REPEAT('x', 70000), 1));
+INSERT INTO t VALUES (11, '{"\\u0001\\"":"\\\\"}');

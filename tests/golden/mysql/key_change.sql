@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+INSERT INTO t VALUES (1, 10), (2, 20);
+UPDATE t SET id = 9 WHERE id = 1;
+UPDATE t SET id = 8, v = 21 WHERE id = 2;

@@ -1,0 +1,3 @@
+CREATE TABLE t (id INT PRIMARY KEY, a CHAR(5), b CHAR(255), c VARCHAR(300), d TINYTEXT, e TEXT, f MEDIUMTEXT, g LONGTEXT, h BINARY(4), i VARBINARY(300), j TINYBLOB, k BLOB, l MEDIUMBLOB, m LONGBLOB) DEFAULT CHARACTER SET utf8mb4;
+INSERT INTO t VALUES (1, 'abc', REPEAT('ü', 255), REPEAT('v', 300), 'tiny', 'text', 'medium', 'long', 'ab', REPEAT('b', 300), 'tiny', x'00ff', REPEAT('m', 70000), '');
+INSERT INTO t (id) VALUES (2);

@@ -1,0 +1,6 @@
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20));
+INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c');
+UPDATE t SET v = CONCAT(v, '!') WHERE id < 3;
+DELETE FROM t WHERE id = 2;
+UPDATE t SET v = NULL;
+DELETE FROM t;
