@@ -29,7 +29,7 @@ static void add_block(struct arena *arena, size_t size)
 void *arena_alloc(struct arena *arena, size_t n)
 {
     n = (n + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-    if (n > (size_t)(arena->end - arena->next)) {
+    if (n > (size_t)(arena->end - arena->next) || !arena->blocks) {
         size_t size = arena->blocks ? 2 * arena->blocks->size : ARENA_BLOCK_BYTES;
         add_block(arena, n > size ? n : size);
     }

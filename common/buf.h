@@ -23,7 +23,7 @@ void buf_deinit(struct buf *buf);
 // Where the next n bytes go; the caller writes at most n and then adds what it wrote to len.
 static inline uint8_t *buf_reserve(struct buf *buf, size_t n)
 {
-    if (n > buf->cap - buf->len)
+    if (n > buf->cap - buf->len || !buf->ptr)
         buf_grow(buf, n);
     return buf->ptr + buf->len;
 }

@@ -20,7 +20,9 @@ struct cursor {
 
 static inline struct cursor cursor_of(struct slice bytes)
 {
-    return (struct cursor){bytes.ptr, bytes.ptr + bytes.len, bytes.ptr, false};
+    static const uint8_t nothing[1];
+    const uint8_t *ptr = bytes.ptr ? bytes.ptr : nothing;
+    return (struct cursor){ptr, ptr + bytes.len, ptr, false};
 }
 
 static inline size_t cursor_left(const struct cursor *cur)

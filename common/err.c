@@ -55,10 +55,11 @@ bool err_wrap(struct err *err, const char *format, ...)
     vsnprintf(context, sizeof context, format, args);
     va_end(args);
     size_t used = strlen(context);
-    size_t room = sizeof context - used;
-    if (room > strlen(err->text) + 2) {
-        snprintf(context + used, room, ": %s", err->text);
-        memcpy(err->text, context, sizeof context);
+    size_t n = strlen(err->text);
+    if (used + 2 + n < sizeof err->text) {
+        memmove(err->text + used + 2, err->text, n + 1);
+        memcpy(err->text, context, used);
+        memcpy(err->text + used, ": ", 2);
     }
     return false;
 }

@@ -20,8 +20,10 @@ static struct slice next_line(struct slice *rest)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = slice_of(data, size);
-    struct record_bytes bytes = {
-        .columns = next_line(&rest), .key = next_line(&rest), .value = rest};
+    struct record_bytes bytes;
+    bytes.columns = next_line(&rest);
+    bytes.key = next_line(&rest);
+    bytes.value = rest;
     struct json_reader *reader = json_reader_new();
     struct arena arena = {0};
     struct change change;
