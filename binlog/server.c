@@ -32,7 +32,7 @@ static const struct setting settings[] = {
      "start the server with log_bin (skip_log_bin and disable_log_bin removed) in the [mysqld] "
      "section of its configuration, then restart it"},
     {"binlog_format", "ROW",
-     "SET GLOBAL binlog_format = ROW; and reconnect the sessions that write, which keep the old one"},
+     "SET GLOBAL binlog_format = ROW; and reconnect the sessions that write, they keep the old one"},
     {"binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = FULL;"},
 };
 
@@ -61,15 +61,18 @@ static const char *status_statement(const struct wire *wire)
     return is_new ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
 }
 
-// One problem more of the list that ends in one message.
-static void add_problem(struct buf *problems, const char *text)
+// What is wrong, numbered, for one message.
+struct problems {
+    struct buf text;
+    unsigned n;
+};
+
+static void add_problem(struct problems *problems, const char *text)
 {
-    if (problems->len)
-        buf_str(problems, "; ");
-    buf_str(problems, text);
+    buf_printf(&problems->text, " (%u) %s", ++problems->n, text);
 }
 
-static void check_settings(const struct wire_result *variables, struct buf *problems)
+static void check_settings(const struct wire_result *variables, struct problems *problems)
 {
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         const struct setting *setting = &settings[i];
@@ -125,7 +128,7 @@ static bool try_statement(struct wire *wire, const char *sql, bool *allowed, str
 static bool find_grant(struct wire *wire, bool *granted, struct err *err)
 {
     struct wire_result rows;
-    if (!wire_query(wire, "SHOW GRANTS FOR CURRENT_USER", &rows, err))
+    if (!wire_query(wire, "SHOW GRANTS", &rows, err))
         return false;
     *granted = false;
     for (size_t i = 0; i < rows.n_rows; i++) {
@@ -148,7 +151,7 @@ static bool can_dump(struct wire *wire, bool *allowed, struct err *err)
     return try_statement(wire, is_new ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS", allowed, err);
 }
 
-static bool check_rights(struct wire *wire, struct buf *problems, struct err *err)
+static bool check_rights(struct wire *wire, struct problems *problems, struct err *err)
 {
     bool can_read_status;
     bool can_read_log;
@@ -174,19 +177,19 @@ static bool check_rights(struct wire *wire, struct buf *problems, struct err *er
 // The checks, all of them before the first refusal.
 static bool check(struct wire *wire, const struct wire_result *variables, struct err *err)
 {
-    struct buf problems = {0};
+    struct problems problems = {0};
     check_settings(variables, &problems);
-    bool config_ok = problems.len == 0;
+    bool config_ok = problems.n == 0;
     bool ok = check_rights(wire, &problems, err);
-    if (ok && problems.len) {
+    if (ok && problems.n) {
         const char *server = wire_is_mariadb(wire) ? "MariaDB" : "MySQL";
         ok = err_set(err, config_ok ? ERR_REFUSED : ERR_CONFIG,
-                     "%s (%s %s) cannot be read as a replica: %s", wire_name(wire), server,
-                     wire_server_version(wire), buf_cstr(&problems));
+                     "%s (%s %s) cannot be read as a replica:%s", wire_name(wire), server,
+                     wire_server_version(wire), buf_cstr(&problems.text));
     }
     if (ok)
         warn_row_image(variables);
-    buf_deinit(&problems);
+    buf_deinit(&problems.text);
     return ok;
 }
 

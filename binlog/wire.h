@@ -68,7 +68,8 @@ const char *wire_library(void);                // "libmysqlclient 9.7.4", "libma
 // Starts the dump, checksums and heartbeats negotiated. From then on only wire_fetch, _interrupt and _close.
 MUST_CHECK bool wire_dump(struct wire *wire, const struct wire_dump *dump, struct err *err);
 
-// The next event (header, body, checksum), borrowed until the next call; blocks. Empty at the end of the dump.
+// The next event (header, body, checksum), borrowed until the next call; blocks. Empty at the end of the dump, which only
+// a dump with server id 0 has.
 // ERR_REFUSED when the server says that the position is gone (1236), ERR_RETRY for a lost connection.
 MUST_CHECK bool wire_fetch(struct wire *wire, struct slice *event, struct err *err);
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define ERRNO_SOURCE_FATAL 1236 // the server ended a dump; the reason is in the text
+#define ERRNO_SAME_ID 4052      // MariaDB: another replica with this server id came
 
 // Numbers below 2000 and from 3000 on are the server's, 2000 to 2999 and 5000 on the libraries'.
 static const struct {
@@ -110,7 +111,7 @@ static bool has_word(const char *text, const char *word)
 // MariaDB 10 and 11. Where none fits, the text speaks for itself.
 static bool fail_dump(const struct wire *wire, const char *what, const char *text, struct err *err)
 {
-    if (has_word(text, "server_uuid/server_id") || has_word(text, "same server id"))
+    if (has_word(text, "server_uuid/server_id"))
         return err_set(err, ERR_CONFIG,
                        "%s: server_id %" PRIu32 " is in use by another replica of this server, "
                        "which ended this dump; give each its own server_id in [source] "
@@ -134,7 +135,7 @@ bool wire_fail_with(struct wire *wire, const char *what, unsigned number, const 
     wire->last_errno = number < 2000 || (number >= 3000 && number < 5000) ? number : 0;
     if (is_denied(number))
         return fail_denied(wire, what, number, text, err);
-    if (number == ERRNO_SOURCE_FATAL)
+    if (number == ERRNO_SOURCE_FATAL || number == ERRNO_SAME_ID)
         return fail_dump(wire, what, text, err);
     return err_set(err, error_class(number), "%s: %s (error %u)", what, text, number);
 }
@@ -385,4 +386,11 @@ bool wire_dump(struct wire *wire, const struct wire_dump *dump, struct err *err)
     if (wire->is_mariadb && !prepare_mariadb(wire, dump->executed, err))
         return false;
     return wire_driver_dump(wire, &start, err);
+}
+
+bool wire_dump_ended(const struct wire *wire, struct err *err)
+{
+    if (wire->server_id == 0)
+        return true;
+    return err_set(err, ERR_RETRY, "reading the binlog: the server ended the dump, it shuts down");
 }

@@ -50,6 +50,9 @@ bool wire_fail(struct wire *wire, const char *what, struct err *err);
 bool wire_fail_with(struct wire *wire, const char *what, unsigned number, const char *text,
                     struct err *err);
 
+// The server said that the dump is over: fine for server id 0, ERR_RETRY for a replica, which waits for more.
+MUST_CHECK bool wire_dump_ended(const struct wire *wire, struct err *err);
+
 // TLS, and what else the libraries name differently, before the connection is made.
 MUST_CHECK bool wire_driver_configure(struct wire *wire, const struct wire_options *options,
                                       struct err *err);

@@ -142,7 +142,7 @@ bool wire_fetch(struct wire *wire, struct slice *event, struct err *err)
     if (stream->rpl->error_no)
         return wire_fail_with(wire, "reading the binlog", stream->rpl->error_no,
                               stream->rpl->error_msg, err);
-    return true;
+    return wire_dump_ended(wire, err);
 }
 
 void wire_driver_close(struct wire *wire)

@@ -90,8 +90,9 @@ bool wire_fetch(struct wire *wire, struct slice *event, struct err *err)
     *event = (struct slice){0};
     if (mysql_binlog_fetch(wire->mysql, rpl))
         return wire_fail(wire, "reading the binlog", err);
-    if (rpl->size > 1)
-        *event = slice_of(rpl->buffer + 1, rpl->size - 1);
+    if (rpl->size <= 1)
+        return wire_dump_ended(wire, err);
+    *event = slice_of(rpl->buffer + 1, rpl->size - 1);
     return true;
 }
 
