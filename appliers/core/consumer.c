@@ -572,8 +572,11 @@ void consumer_leave(struct consumer *consumer, unsigned ms)
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
     if (error)
         log_warn("leaving the group", LOG_FIELDS(log_str("text", rd_kafka_error_string(error))));
-    while (!error && !rd_kafka_consumer_closed(consumer->rk) && clock_steady_ms() < until_ms)
-        rd_kafka_queue_poll_callback(queue, POLL_MS);
+    while (!error && !rd_kafka_consumer_closed(consumer->rk) && clock_steady_ms() < until_ms) {
+        rd_kafka_message_t *message = rd_kafka_consume_queue(queue, POLL_MS); // serves on_rebalance
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
     if (error)
         rd_kafka_error_destroy(error);
     rd_kafka_queue_destroy(queue);
