@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Position find: see position_find.h.
 //
-// The scan reads a dump from the beginning of a file and looks at whole events only: each transaction is headed by an
-// event with its GTID (or an anonymous one), so the places where such an event, or one that concerns the log itself,
-// starts are the borders between transactions; and the file's beginning is one. The executed set at a border is the one
-// at the head of the file (PREVIOUS_GTIDS, or MariaDB's GTID list) with the GTIDs on the way. No row is decoded, so a
+// The scan reads a dump from the beginning of a file and looks at whole events only: each
+// transaction is headed by an event with its GTID (or an anonymous one), so the places where such
+// an event, or one that concerns the log itself, starts are the borders between transactions; and
+// the file's beginning is one. The executed set at a border is the one at the head of the file
+// (PREVIOUS_GTIDS, or MariaDB's GTID list) with the GTIDs on the way. No row is decoded, so a
 // transaction that the reader refuses can be passed over by a position behind it.
 #include "binlog/position_find.h"
 
@@ -34,10 +35,10 @@ struct scan {
     struct transaction pending; // the transaction that starts there
     bool has_pending;
     char file[POSITION_FILE_MAX];
-    uint64_t pos;               // the border
-    uint64_t next_pos;          // behind the event that was read last
-    uint64_t commit_us;         // of the transaction that starts at the border; 0: none does
-    bool is_end;                // the border is the end of the log
+    uint64_t pos;       // the border
+    uint64_t next_pos;  // behind the event that was read last
+    uint64_t commit_us; // of the transaction that starts at the border; 0: none does
+    bool is_end;        // the border is the end of the log
 };
 
 static bool scan_open(struct scan *scan, const struct wire_options *options,
@@ -85,7 +86,8 @@ static bool is_made_up(const struct event *event)
            event->code == EVENT_HEARTBEAT || event->code == EVENT_HEARTBEAT_V2;
 }
 
-// Places by size, as the header has the low 32 bits only; where the server leaves an event out, the header is right.
+// Places by size, as the header has the low 32 bits only; where the server leaves an event out, the
+// header is right.
 static void place_event(struct scan *scan, const struct event *event, uint64_t *start)
 {
     uint64_t end = scan->next_pos + event->size;
@@ -156,7 +158,8 @@ static bool settle(struct scan *scan, struct err *err)
     return !is_named || gtid_set_add(&scan->executed, gtid, err);
 }
 
-// What an event says of the log. The sets at the head count for the first file only; later ones repeat them.
+// What an event says of the log. The sets at the head count for the first file only; later ones
+// repeat them.
 static bool read_event(struct scan *scan, const struct event *event, struct err *err)
 {
     bool is_first = gtid_set_is_empty(&scan->executed);
@@ -211,7 +214,8 @@ static bool scan_next(struct scan *scan, struct err *err)
             place_event(scan, &event, &start);
         if (is_new_border && !stand_at(scan, start, false, err))
             return false;
-        // A rotation in the file is followed by a made-up one, which moves the scan to the next file.
+        // A rotation in the file is followed by a made-up one, which moves the scan to the next
+        // file.
         bool is_rotation = !made_up && event.code == EVENT_ROTATE;
         if (!is_rotation && !read_event(scan, &event, err))
             return err_wrap(err, "%s:%" PRIu64, scan->file, scan->pos);
@@ -231,7 +235,7 @@ static void set_position(struct position *out, const struct server *server,
     snprintf(out->server_uuid, sizeof out->server_uuid, "%s", server->uuid);
 }
 
-// --- one function for each form ------------------------------------------------------------------------------------------
+// --- one function for each form ---
 
 // What a form works with.
 struct find {
@@ -297,7 +301,8 @@ static bool fail_no_border(const struct scan *scan, const char *file, uint64_t b
                    file, before, scan->file, scan->pos);
 }
 
-// Goes to the first border at or behind pos. Behind the last event of a file stands the head of the next.
+// Goes to the first border at or behind pos. Behind the last event of a file stands the head of the
+// next.
 static bool scan_to(struct scan *scan, const char *file, uint64_t pos, uint64_t file_bytes,
                     struct err *err)
 {
@@ -422,10 +427,8 @@ bool position_find(const struct wire_options *options, const struct server *serv
                    const char *where, struct position *out, struct err *err)
 {
     const struct form *form = form_of(where);
-    struct find find = {.options = options,
-                        .server = server,
-                        .text = where + strlen(form->prefix),
-                        .out = out};
+    struct find find = {
+        .options = options, .server = server, .text = where + strlen(form->prefix), .out = out};
     bool ok = wire_connect(options, &find.wire, err) &&
               server_logs(find.wire, &find.logs, &find.n_logs, err);
     if (ok && find.n_logs == 0)

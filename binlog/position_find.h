@@ -10,12 +10,16 @@
 // `where`:
 //   earliest      before the first transaction that the server still has
 //   latest        behind the last one, as `server` has it
-//   gtid:SET      behind the transactions of the set, which the server must have executed and not purged
+//   gtid:SET      behind the transactions of the set, which the server must have executed, and to
+//                 which all that it has purged must belong
 //   FILE:POS      must be the border of a transaction; its GTID set is read from the file
-//   time:ISO8601  before the first transaction committed at that time or later; the end if there is none
-// FILE:POS and time: read the binlog through connections of their own, up to the end that `server` has; that takes as
-// long as the server needs to send it. *position is replaced. ERR_USAGE for words that are none of these, ERR_REFUSED
-// for a position that is no border or not there (with the nearest ones), ERR_STOPPED, and the errors of wire.h.
+//   time:ISO8601  before the first transaction committed at that time or later; without one, the
+//   end
+//
+// FILE:POS and time: read the binlog through connections of their own, up to the end that `server`
+// has; that takes as long as the server needs to send it. *position is replaced. ERR_USAGE for
+// words that are none of these, ERR_REFUSED for a position that is no border or not there (with the
+// nearest ones), ERR_STOPPED, and the errors of wire.h.
 MUST_CHECK bool position_find(const struct wire_options *options, const struct server *server,
                               const char *where, struct position *out, struct err *err);
 

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ring: a bounded queue of whole events from one thread to one other.
 //
-// `head` (bytes written since the beginning, by the producer) and `tail` (bytes given back, by the consumer) only grow;
-// head - tail is what is in use, and a number modulo the capacity is a place. A record is a header and the event's
-// bytes, rounded up to the header's size, never broken at the end of the memory: a filler takes up what is left there.
+// `head` (bytes written since the beginning, by the producer) and `tail` (bytes given back, by the
+// consumer) only grow; head - tail is what is in use, and a number modulo the capacity is a place.
+// A record is a header and the event's bytes, rounded up to the header's size, never broken at the
+// end of the memory: a filler takes up what is left there.
 //
-//   struct record { uint32_t kind; uint32_t length; }   RECORD_EVENT   `length` bytes follow
-//                                                       RECORD_FAR     a pointer to malloc(3)ed bytes follows
-//                                                       RECORD_FILLER  nothing; the next record is at place 0
+//   struct record { uint32_t kind; uint32_t length; }
+//     RECORD_EVENT   `length` bytes follow
+//     RECORD_FAR     a pointer to malloc(3)ed bytes follows
+//     RECORD_FILLER  nothing follows; the next record is at place 0
 //
-// Waiting: each side first looks at the other's counter, and only if that says "wait" takes the lock, raises its own
-// flag, looks again and sleeps. The other side moves its counter first and looks at the flag afterwards. All four are
-// sequentially consistent, so one of the two sees what the other did: no wake-up is lost. The signal is given under
-// the lock, so it cannot come between the second look and the sleep. A producer that found the ring full is woken when
-// half of it is free, not at each event.
+// Waiting: each side first looks at the other's counter, and only if that says "wait" takes the
+// lock, raises its own flag, looks again and sleeps. The other side moves its counter first and
+// looks at the flag afterwards. All four are sequentially consistent, so one of the two sees what
+// the other did: no wake-up is lost. The signal is given under the lock, so it cannot come between
+// the second look and the sleep. A producer that found the ring full is woken when half of it is
+// free, not at each event.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/ring.h"
 
@@ -35,8 +38,8 @@ struct record {
 
 #define CACHE_LINE 64
 
-// A consumer that is faster than the producer naps before it sleeps, and finds many events then; being woken for each
-// would cost the producer more than the event does.
+// A consumer that is faster than the producer naps before it sleeps, and finds many events then;
+// being woken for each would cost the producer more than the event does.
 #define NAP_NS 50000
 
 struct ring {
@@ -235,7 +238,8 @@ static void put_record(struct ring *ring, uint64_t head, enum record_kind kind, 
         memcpy(place(ring, head) + sizeof record, &bytes.ptr, sizeof bytes.ptr);
 }
 
-// Where a record of so many bytes goes: here, or at the beginning of the memory when it does not fit before the end.
+// Where a record of so many bytes goes: here, or at the beginning of the memory when it does not
+// fit before the end.
 static uint64_t start_of(struct ring *ring, uint64_t head, size_t bytes)
 {
     size_t to_end = ring->capacity - (size_t)(head & (ring->capacity - 1));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: what the source says of itself, and whether it can be read as a replica at all.
 //
-// MySQL 5.7 to 9.x and MariaDB 10.x and 11.x. Settings come from SHOW GLOBAL VARIABLES, where one that a version does
-// not have is just missing; GTID sets from SELECT, because SHOW cuts long values off. Rights are found by asking for
-// what needs them, so that roles count. All that is wrong is said in one message.
+// MySQL 5.7 to 9.x and MariaDB 10.x and 11.x. Settings come from SHOW GLOBAL VARIABLES, where one
+// that a version does not have is just missing; GTID sets from SELECT, because SHOW cuts long
+// values off. Rights are found by asking for what needs them, so that roles count. All that is
+// wrong is said in one message.
 #include "binlog/server.h"
 
 #include "common/buf.h"
@@ -17,7 +18,8 @@
 
 #define ERRNO_SPECIFIC_ACCESS_DENIED 1227
 
-// A status that does not change while the GTID position is read is consistent with it; on a busy server it takes tries.
+// A status that does not change while the GTID position is read is consistent with it; on a busy
+// server it takes tries.
 #define CONSISTENT_TRIES 20
 
 // What the configuration has to be. `mend` is the statement, or what else to do.
@@ -32,7 +34,8 @@ static const struct setting settings[] = {
      "start the server with log_bin (skip_log_bin and disable_log_bin removed) in the [mysqld] "
      "section of its configuration, then restart it"},
     {"binlog_format", "ROW",
-     "SET GLOBAL binlog_format = ROW; and reconnect the sessions that write, they keep the old one"},
+     "SET GLOBAL binlog_format = ROW; and reconnect the sessions that write, they keep the old "
+     "one"},
     {"binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = FULL;"},
 };
 
@@ -117,14 +120,16 @@ static bool quoted_account(struct wire *wire, struct buf *out, struct err *err)
     return true;
 }
 
-// Whether the statement is allowed: false in *allowed for a missing right, an error for anything else.
+// Whether the statement is allowed: false in *allowed for a missing right, an error for anything
+// else.
 static bool try_statement(struct wire *wire, const char *sql, bool *allowed, struct err *err)
 {
     *allowed = wire_query(wire, sql, NULL, err);
     return *allowed || wire_last_errno(wire) == ERRNO_SPECIFIC_ACCESS_DENIED;
 }
 
-// MariaDB has no harmless statement that needs REPLICATION SLAVE; its SHOW GRANTS includes those of the current role.
+// MariaDB has no harmless statement that needs REPLICATION SLAVE; its SHOW GRANTS includes those of
+// the current role.
 static bool find_grant(struct wire *wire, bool *granted, struct err *err)
 {
     struct wire_result rows;
@@ -324,7 +329,7 @@ bool server_logs(struct wire *wire, struct server_log **logs, size_t *n_logs, st
     *logs = mem_zalloc((rows.n_rows + 1) * sizeof **logs);
     for (size_t i = 0; i < rows.n_rows; i++) {
         const char *const *row = rows.cells + i * rows.n_columns;
-        snprintf((*logs)[i].file, sizeof (*logs)[i].file, "%s", row[0]);
+        snprintf((*logs)[i].file, sizeof(*logs)[i].file, "%s", row[0]);
         (*logs)[i].size_bytes = strtoull(row[1], NULL, 10);
     }
     wire_result_deinit(&rows);

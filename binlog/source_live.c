@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A live server as a source.
 //
-// Threads: "fetch" reads events from the wire and pushes them into the ring until the dump ends, fails or the ring is
-// stopped; it alone uses the wire while it runs. How it ended lies in `ended` and `err`, written before ring_finish and
-// read after RING_END. Closing: stop the ring, interrupt the wire, wait for the thread, free everything.
+// Threads: "fetch" reads events from the wire and pushes them into the ring until the dump ends,
+// fails or the ring is stopped; it alone uses the wire while it runs. How it ended lies in `ended`
+// and `err`, written before ring_finish and read after RING_END. Closing: stop the ring, interrupt
+// the wire, wait for the thread, free everything.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/source_live.h"
 
@@ -49,12 +50,12 @@ static bool start_fetch(struct source_live *live, struct err *err)
     int rc = pthread_create(&live->fetch, NULL, fetch_main, live);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     live->is_running = rc == 0;
-    return rc == 0 || err_set(err, ERR_INTERNAL, "no thread to read from the server: %s",
-                              strerror(rc));
+    return rc == 0 ||
+           err_set(err, ERR_INTERNAL, "no thread to read from the server: %s", strerror(rc));
 }
 
-static enum source_result live_next(struct source *source, unsigned timeout_ms,
-                                    struct slice *event, struct err *err)
+static enum source_result live_next(struct source *source, unsigned timeout_ms, struct slice *event,
+                                    struct err *err)
 {
     struct source_live *live = (struct source_live *)source;
     switch (ring_next(live->ring, timeout_ms, event)) {

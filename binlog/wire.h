@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wire: the seam under the live source. Two implementations, one chosen at build time: wire_mysql.c (Oracle's
-// libmysqlclient) and wire_mariadb.c (libmariadb); each reads from MySQL and from MariaDB servers.
-// A connection is used by one thread at a time; only wire_interrupt may be called from another.
+// Wire: the seam under the live source. Two implementations, one chosen at build time: wire_mysql.c
+// (Oracle's libmysqlclient) and wire_mariadb.c (libmariadb); each reads from MySQL and from MariaDB
+// servers. A connection is used by one thread at a time; only wire_interrupt may be called from
+// another.
 #ifndef TAILRACE_BINLOG_WIRE_H
 #define TAILRACE_BINLOG_WIRE_H
 
@@ -41,7 +42,8 @@ struct wire_dump {
 
 struct wire;
 
-// A result: rows of texts, NULL for SQL NULL, all in one piece of memory that wire_result_deinit frees.
+// A result: rows of texts, NULL for SQL NULL, all in one piece of memory that wire_result_deinit
+// frees.
 struct wire_result {
     size_t n_rows;
     size_t n_columns;
@@ -49,28 +51,34 @@ struct wire_result {
     void *memory;
 };
 
-// ERR_REFUSED: wrong user, password or right. ERR_UNAVAILABLE: no such host. ERR_RETRY: refused or lost connection.
-MUST_CHECK bool wire_connect(const struct wire_options *options, struct wire **wire, struct err *err);
+// ERR_REFUSED: wrong user, password or right. ERR_UNAVAILABLE: no such host. ERR_RETRY: refused or
+// lost connection.
+MUST_CHECK bool wire_connect(const struct wire_options *options, struct wire **wire,
+                             struct err *err);
 
-// One statement. `result` may be NULL when there is none to keep. Errors carry the server's number and text.
+// One statement. `result` may be NULL when there is none to keep. Errors carry the server's number
+// and text.
 MUST_CHECK bool wire_query(struct wire *wire, const char *sql, struct wire_result *result,
                            struct err *err);
 void wire_result_deinit(struct wire_result *result);
 
-// Number of the server's error behind the last failed wire_query (1236, 1227, …), 0 where it was none of the server's.
+// Number of the server's error behind the last failed wire_query (1236, 1227, …), 0 where it was
+// none of the server's.
 unsigned wire_last_errno(const struct wire *wire);
 
 bool wire_is_mariadb(const struct wire *wire);
 const char *wire_server_version(const struct wire *wire);
 const char *wire_name(const struct wire *wire); // "user@host:port" or "user@socket", for messages
-const char *wire_library(void);                // "libmysqlclient 9.7.4", "libmariadb 3.3.14"
+const char *wire_library(void);                 // "libmysqlclient 9.7.4", "libmariadb 3.3.14"
 
-// Starts the dump, checksums and heartbeats negotiated. From then on only wire_fetch, _interrupt and _close.
+// Starts the dump, checksums and heartbeats negotiated. From then on only wire_fetch, _interrupt
+// and _close.
 MUST_CHECK bool wire_dump(struct wire *wire, const struct wire_dump *dump, struct err *err);
 
-// The next event (header, body, checksum), borrowed until the next call; blocks. Empty at the end of the dump, which only
-// a dump with server id 0 has.
-// ERR_REFUSED when the server says that the position is gone (1236), ERR_RETRY for a lost connection.
+// The next event (header, body, checksum), borrowed until the next call; blocks. Empty at the end
+// of the dump, which only a dump with server id 0 has.
+// ERR_REFUSED when the server says that the
+// position is gone (1236), ERR_RETRY for a lost connection.
 MUST_CHECK bool wire_fetch(struct wire *wire, struct slice *event, struct err *err);
 
 // Makes a blocked wire_fetch return with ERR_RETRY soon. From any thread.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wire, the part that both client libraries share: connecting, statements and their results, the session variables in
-// front of a dump, and the class of every error.
+// Wire, the part that both client libraries share: connecting, statements and their results, the
+// session variables in front of a dump, and the class of every error.
 //
-// Interrupting: wire->socket is a duplicate of the library's descriptor, made once when the connection stands and closed
-// by wire_close only. shutdown(2) acts on the connection behind it, so a blocked read in another thread returns, and a
-// descriptor that the library closed meanwhile (and the system gave to someone else) is never touched.
-// MySQL manual: "Binary Log Event" replication protocol, COM_BINLOG_DUMP; "Error Message Reference".
+// Interrupting: wire->socket is a duplicate of the library's descriptor, made once when the
+// connection stands and closed by wire_close only. shutdown(2) acts on the connection behind it, so
+// a blocked read in another thread returns, and a descriptor that the library closed meanwhile (and
+// the system gave to someone else) is never touched.
+//
+// MySQL manual: "Replication Protocol", COM_BINLOG_DUMP; "Error Message Reference".
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/wire_common.h"
 
@@ -98,8 +100,7 @@ static bool fail_denied(const struct wire *wire, const char *what, unsigned numb
     return err_set(err, ERR_REFUSED,
                    "%s: %s (error %u): the account needs "
                    "GRANT REPLICATION SLAVE, %s ON *.* TO the user",
-                   what, text, number,
-                   wire->is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT");
+                   what, text, number, wire->is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT");
 }
 
 static bool has_word(const char *text, const char *word)
@@ -107,8 +108,8 @@ static bool has_word(const char *text, const char *word)
     return strstr(text, word) != NULL;
 }
 
-// The server ended the dump. What it means stands in the text only; the texts are those of MySQL 5.7 to 9.7 and of
-// MariaDB 10 and 11. Where none fits, the text speaks for itself.
+// The server ended the dump. What it means stands in the text only; the texts are those of
+// MySQL 5.7 to 9.7 and of MariaDB 10 and 11. Where none fits, the text speaks for itself.
 static bool fail_dump(const struct wire *wire, const char *what, const char *text, struct err *err)
 {
     if (has_word(text, "server_uuid/server_id"))
@@ -335,8 +336,9 @@ const char *wire_name(const struct wire *wire)
     return wire->name;
 }
 
-// The server reads what the replica can do from user variables; those of newer names mean nothing to older servers.
-// The period is in nanoseconds. Checksums: as the server writes them, so that nothing is computed anew.
+// The server reads what the replica can do from user variables; those of newer names mean nothing
+// to older servers. The period is in nanoseconds. Checksums: as the server writes them, so that
+// nothing is computed anew.
 static bool prepare_session(struct wire *wire, unsigned heartbeat_ms, struct err *err)
 {
     char sql[512];
@@ -348,7 +350,8 @@ static bool prepare_session(struct wire *wire, unsigned heartbeat_ms, struct err
     return wire_query(wire, sql, NULL, err);
 }
 
-// Capability 4: GTID events as they are, not rewritten into queries. The starting GTIDs of MariaDB go with the session.
+// Capability 4: GTID events as they are, not rewritten into queries. The starting GTIDs of MariaDB
+// go with the session.
 static bool prepare_mariadb(struct wire *wire, const struct gtid_set *executed, struct err *err)
 {
     if (!wire_query(wire, "SET @mariadb_slave_capability = 4", NULL, err))

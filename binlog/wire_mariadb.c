@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wire on libmariadb (3.1 and later): what it does in its own way.
 //
-// The dump command is sent through the library's command function, because mariadb_rpl_open knows file:pos only:
+// The dump command is sent through the library's command function, because mariadb_rpl_open knows
+// file:pos only:
 //   COM_BINLOG_DUMP       pos 4, flags 2, server id 4, file name to the end
 //   COM_BINLOG_DUMP_GTID  flags 2, server id 4, name length 4, name, pos 8, set length 4, set
 //   (integers little-endian; MySQL manual, "COM_BINLOG_DUMP_GTID")
-// Packets are read by mariadb_rpl_fetch, which also takes each event apart. Of that nothing is used: the event is the
-// packet itself, which still lies in the connection's buffer behind its OK byte. So events that the library does not
-// know (CR_UNKNOWN_BINLOG_EVENT) or finds wrong (CR_BINLOG_ERROR) pass like all others; the reader judges them.
+// Packets are read by mariadb_rpl_fetch, which also takes each event apart. Of that nothing is
+// used: the event is the packet itself, which still lies in the connection's buffer behind its OK
+// byte. So events that the library does not know (CR_UNKNOWN_BINLOG_EVENT) or finds wrong
+// (CR_BINLOG_ERROR) pass like all others; the reader judges them.
 #include "binlog/wire_common.h"
 
 #include "common/buf.h"
@@ -38,7 +40,8 @@ const char *wire_library(void)
     return "libmariadb " MARIADB_PACKAGE_VERSION;
 }
 
-// MYSQL_OPT_SSL_ENFORCE switches TLS on where the server offers it; wire_common.c checks what came of it.
+// MYSQL_OPT_SSL_ENFORCE switches TLS on where the server offers it; wire_common.c checks what came
+// of it.
 bool wire_driver_configure(struct wire *wire, const struct wire_options *options, struct err *err)
 {
     my_bool use = options->tls != WIRE_TLS_OFF;
@@ -101,13 +104,13 @@ bool wire_driver_dump(struct wire *wire, const struct wire_start *start, struct 
     return ok || wire_fail(wire, "starting the dump", err);
 }
 
-// The event in the packet that was read last. The buffer ends at buff_end; how much of it the packet fills the library
-// does not tell for events that it does not know, so the event's own length is taken, and its checksum proves it.
+// The event in the packet that was read last. The buffer ends at buff_end; how much of it the
+// packet fills the library does not tell for events that it does not know, so the event's own
+// length is taken, and its checksum proves it.
 static bool take_event(const struct wire *wire, struct slice *event, struct err *err)
 {
     const NET *net = &wire->mysql->net;
-    struct cursor cur =
-        cursor_of(slice_of(net->read_pos, (size_t)(net->buff_end - net->read_pos)));
+    struct cursor cur = cursor_of(slice_of(net->read_pos, (size_t)(net->buff_end - net->read_pos)));
     cursor_skip(&cur, 1);
     struct cursor header = cur;
     cursor_skip(&header, EVENT_LENGTH_OFFSET);

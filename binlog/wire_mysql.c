@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wire on Oracle's libmysqlclient (8.0 and later): what it does in its own way.
 //
-// mysql_binlog_open sends COM_BINLOG_DUMP or COM_BINLOG_DUMP_GTID; mysql_binlog_fetch hands out the packet, in which one
-// OK byte stands before the event (MySQL manual, "C API Binary Log Data Structures").
-// The plug-in mysql_native_password, which MariaDB accounts use, is a file of its own since 9.0: WIRE_PLUGIN_DIR says at
-// build time where, the environment's LIBMYSQL_PLUGIN_DIR wins.
+// mysql_binlog_open sends COM_BINLOG_DUMP or COM_BINLOG_DUMP_GTID; mysql_binlog_fetch hands out the
+// packet, in which one OK byte stands before the event (MySQL manual, "C API Binary Log Data
+// Structures"). The plug-in mysql_native_password, which MariaDB accounts use, is a file of its own
+// since 9.0: WIRE_PLUGIN_DIR says at build time where, the environment's LIBMYSQL_PLUGIN_DIR wins.
 #include "binlog/wire_common.h"
 
 #include "common/buf.h"

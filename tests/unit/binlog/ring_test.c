@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ring: order and contents through every size, the far records, waiting on both sides, stopping. The stress test runs
-// under the thread sanitizer too.
+// Ring: order and contents through every size, the far records, waiting on both sides, stopping.
+// The stress test runs under the thread sanitizer too.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/ring.h"
 
@@ -53,7 +53,8 @@ static void test_idle_end(void **state)
     ring_free(ring);
 }
 
-// One after the other through a small ring: each length around the rounding, the wrap and the border of far records.
+// One after the other through a small ring: each length around the rounding, the wrap and the
+// border of far records.
 static void test_every_length(void **state)
 {
     (void)state;
@@ -200,9 +201,9 @@ static void test_stop_while_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle_end),     cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_idle_end),       cmocka_unit_test(test_every_length),
         cmocka_unit_test(test_borrowed_stays), cmocka_unit_test(test_free_unread),
-        cmocka_unit_test(test_stress),       cmocka_unit_test(test_stop_while_full),
+        cmocka_unit_test(test_stress),         cmocka_unit_test(test_stop_while_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
