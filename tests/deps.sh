@@ -11,7 +11,8 @@ build='gcc make pkg-config libc6-dev libmariadb-dev librdkafka-dev libmongoc-dev
     libhiredis-dev zlib1g-dev libzstd-dev libyajl-dev'
 test='libcmocka-dev clang clang-format libclang-rt-14-dev
     mariadb-server-core mariadb-client redis-server redis-tools kcat libcurl4 liblzma5
-    python3 python3-pip python3-pymysql python3-pymongo python3-redis python3-confluent-kafka
+    python3 python3-pip python3-pymysql python3-pymongo python3-bson-ext python3-redis python3-hiredis
+    python3-confluent-kafka
     python3-pytest python3-cryptography
     ca-certificates curl man-db openssl procps'
 services=redis-server # those among them that the package would start

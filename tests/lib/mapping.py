@@ -44,7 +44,7 @@ def mongodb(column):
 
 
 def redis(column):
-    """cell → text, or a Float or Json that says which texts are right."""
+    """cell → text, or a Float, Floats or Json that says which texts are right."""
     simple = {**dict.fromkeys(INTEGER_TYPES, lambda cell: str(int(cell))),
               **dict.fromkeys(TEXT_TYPES, str), **dict.fromkeys(BINARY_TYPES, _base64),
               **dict.fromkeys(GEOMETRY_TYPES, _geometry_text),
@@ -53,7 +53,7 @@ def redis(column):
               "decimal": decimal_text, "date": str, "time": str, "json": Json,
               "datetime": lambda cell: cell.replace(" ", "T"),
               "timestamp": lambda cell: cell.replace(" ", "T") + "Z",
-              "vector": lambda cell: "[" + ",".join(map(_float_text, _floats(cell))) + "]"}
+              "vector": Floats}
     if column.type not in simple:
         raise Unsupported(f"column {column.name}: type {column.type}")
     return simple[column.type]
@@ -61,7 +61,7 @@ def redis(column):
 
 def redis_key(table, parts):
     """db:table:part[:part…], with the two characters escaped that would make it ambiguous."""
-    return ":".join([table.db, table.name, *map(_escaped, parts)])
+    return ":".join(map(_escaped, [table.db, table.name, *parts]))
 
 
 class Float:
@@ -84,6 +84,20 @@ class Float:
             return struct.pack(self.layout, value)
         except OverflowError:
             return None
+
+
+class Floats:
+    """A vector: right is an array of right texts."""
+
+    def __init__(self, cell):
+        self.floats = [Float(number, "<f") for number in _floats(cell)]
+
+    def __eq__(self, text):
+        return (isinstance(text, str) and text[:1] + text[-1:] == "[]" and
+                self.floats == text[1:-1].split(","))
+
+    def __repr__(self):
+        return str(self.floats)
 
 
 class Json:
@@ -185,10 +199,6 @@ def _floats(cell):
 def _widened(value):
     """The double whose shortest text is the float's: 0.1 for a FLOAT that shows 0.1."""
     return float(_shortest(value, "<f"))
-
-
-def _float_text(value):
-    return _shortest(value, "<f").removesuffix(".0")
 
 
 def _shortest(value, layout):

@@ -16,6 +16,8 @@ import struct
 import bson
 import redis as redis_client
 from bson import Decimal128
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 
 from tests.lib import mapping
 from tests.lib.source import CHUNK_ROWS
@@ -24,10 +26,12 @@ ABSENT = "(absent)"
 
 
 class MongodbTable:
-    """One collection."""
+    """One collection. Its documents are compared as the bytes that the server holds, and taken apart
+    only where these differ: the order of the fields is free."""
 
     def __init__(self, client, table):
-        self.collection = client[table.db][table.name]
+        raw = CodecOptions(document_class=RawBSONDocument)
+        self.collection = client[table.db].get_collection(table.name, codec_options=raw)
         self.table = table
         self.convert = [mapping.mongodb(column) for column in table.columns]
 
@@ -36,28 +40,28 @@ class MongodbTable:
 
     def find(self, keys):
         ids = [bson.decode(key)["_id"] for key in keys]
-        return {bson.encode({"_id": found["_id"]}): found
+        return {_id_of(found): found
                 for found in self.collection.find({"_id": {"$in": ids}}, batch_size=CHUNK_ROWS)}
 
     def keys(self):
         for found in self.collection.find({}, {"_id": 1}, batch_size=CHUNK_ROWS):
-            yield bson.encode({"_id": found["_id"]})
+            yield _id_of(found)
 
     def differences(self, row, found):
-        wanted = {"_id": self._id(row), **self._document(row)}
+        wanted = {"_id": self._id(row)}
+        wanted.update((column.name, None if cell is None else convert(cell))
+                      for column, convert, cell in zip(self.table.columns, self.convert, row))
+        if bson.encode(wanted) == found.raw:
+            return []
+        found = bson.decode(found.raw)
         return [(name, wanted.get(name, ABSENT), found.get(name, ABSENT))
                 for name in {**wanted, **found}
                 if name not in wanted or name not in found or
                 not same_bson(wanted[name], found[name])]
 
-    def _document(self, row):
-        return {column.name: None if cell is None else convert(cell)
-                for column, convert, cell in zip(self.table.columns, self.convert, row)}
-
     def _id(self, row):
-        document = self._document(row)
-        parts = {name: document[name] for name in self.table.key_names()}
-        return parts if len(parts) > 1 else next(iter(parts.values()))
+        parts = [self.convert[i](row[i]) for i in self.table.key]
+        return dict(zip(self.table.key_names(), parts)) if len(parts) > 1 else parts[0]
 
 
 class RedisTable:
@@ -96,6 +100,10 @@ class RedisTable:
         return [(name, wanted.get(name, ABSENT), texts.get(name, ABSENT))
                 for name in {**wanted, **texts}
                 if name not in wanted or name not in texts or not wanted[name] == texts[name]]
+
+
+def _id_of(document):
+    return bson.encode({"_id": bson.decode(document.raw)["_id"]})
 
 
 def same_bson(one, other):
