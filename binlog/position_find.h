@@ -13,8 +13,7 @@
 //   gtid:SET      behind the transactions of the set, which the server must have executed, and to
 //                 which all that it has purged must belong
 //   FILE:POS      must be the border of a transaction; its GTID set is read from the file
-//   time:ISO8601  before the first transaction committed at that time or later; without one, the
-//   end
+//   time:ISO8601  before the first transaction committed at that time or later; or latest
 //
 // FILE:POS and time: read the binlog through connections of their own, up to the end that `server`
 // has; that takes as long as the server needs to send it. *position is replaced. ERR_USAGE for
