@@ -15,6 +15,7 @@
 
 #define EVENT_FLAGS_OFFSET 17
 #define EVENT_BINLOG_VERSION 4
+#define EVENT_CODES_OLD 32 // more than any server before checksums had
 
 enum { CHECKSUM_NONE = 0, CHECKSUM_CRC32 = 1 };
 
@@ -178,7 +179,7 @@ bool event_parse(struct slice bytes, const struct event_format *format, bool ver
         return false;
     size_t header = format->is_known ? format->header_bytes : EVENT_HEADER_BYTES;
     bool has_checksum = format->has_checksum;
-    if (is_artificial_rotate(event))
+    if (is_artificial_rotate(event) && !format->is_known)
         has_checksum = artificial_rotate_has_checksum(event, header);
     if (event->code == EVENT_FORMAT_DESCRIPTION) {
         header = EVENT_HEADER_BYTES;
@@ -223,9 +224,9 @@ static bool parse_post_headers(struct cursor *cur, struct event_format *format, 
     if (cur->failed || cursor_left(cur) < tail)
         return err_at(err, ERR_CORRUPT, cursor_offset(cur), "the format description is too short");
     struct slice lengths = cursor_bytes(cur, cursor_left(cur) - tail);
-    if (lengths.len >= EVENT_CODES)
-        return err_at(err, ERR_CORRUPT, cursor_offset(cur), "%zu event types are too many",
-                      lengths.len);
+    if (lengths.len >= (tail ? EVENT_CODES : EVENT_CODES_OLD)) // a damaged version would turn checksums off
+        return err_at(err, ERR_CORRUPT, cursor_offset(cur), "server %s cannot have %zu event types",
+                      format->server_version, lengths.len);
     if (lengths.len)
         memcpy(format->post_header_bytes + 1, lengths.ptr, lengths.len);
     return tail == 0 || parse_checksum_kind(cur, format, err);

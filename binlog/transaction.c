@@ -77,7 +77,7 @@ static bool name_mysql(struct transaction *transaction, const struct event *even
 
 static uint64_t read_packed(struct cursor *cur)
 {
-    uint8_t first = cursor_u8(cur);
+    uint64_t first = cursor_u8(cur);
     size_t more = 0;
     while (more < 8 && first >> more & 1)
         more++;
