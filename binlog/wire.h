@@ -77,8 +77,8 @@ MUST_CHECK bool wire_dump(struct wire *wire, const struct wire_dump *dump, struc
 
 // The next event (header, body, checksum), borrowed until the next call; blocks. Empty at the end
 // of the dump, which only a dump with server id 0 has.
-// ERR_REFUSED when the server says that the position is gone (1236), ERR_CONFIG when another replica
-// has our server_id, ERR_RETRY for a lost connection.
+// ERR_REFUSED when the server says that the position is gone (1236), ERR_CONFIG when another
+// replica has our server_id, ERR_RETRY for a lost connection.
 MUST_CHECK bool wire_fetch(struct wire *wire, struct slice *event, struct err *err);
 
 // Makes a blocked wire_fetch return with ERR_RETRY soon. From any thread.
