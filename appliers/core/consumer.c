@@ -27,10 +27,10 @@ static const char *const defaults[][2] = {
     {"session.timeout.ms", "6000"}, // so that a killed process is replaced soon
     {"heartbeat.interval.ms", "2000"},
     {"topic.metadata.refresh.interval.ms", "1000"}, // so that a new table is found soon
-    {"fetch.message.max.bytes", "262144"},
-    {"fetch.max.bytes", "4194304"},
-    {"queued.max.messages.kbytes", "8192"},
-    {"queued.min.messages", "10000"},
+    {"fetch.message.max.bytes", "131072"},
+    {"fetch.max.bytes", "1048576"},
+    {"queued.max.messages.kbytes", "10240"}, // less, and the client's pauses of 1 s at this limit show
+    {"queued.min.messages", "50000"},
     {"fetch.wait.max.ms", "100"},
     {"check.crcs", "true"},
 };
@@ -297,8 +297,11 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 // --- open ---
 
+// Whether [kafka] has the property, or one that the client library wants ours not to be less than.
 static bool is_configured(const struct config *config, const char *key)
 {
+    if (strcmp(key, "fetch.max.bytes") == 0 && is_configured(config, "message.max.bytes"))
+        return true;
     for (size_t i = 0; i < config->kafka.n_properties; i++)
         if (strcmp(config->kafka.properties[i].key, key) == 0)
             return true;

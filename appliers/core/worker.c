@@ -16,10 +16,10 @@
 #include <time.h>
 
 // The queue holds at least one record, and as many as fit; see also the consumer's queue.
-#define QUEUE_BYTES ((size_t)2 << 20)
+#define QUEUE_BYTES ((size_t)1 << 20)
 #define QUEUE_RECORDS 8192
-// What a queued record costs beside its bytes.
-#define RECORD_OVERHEAD_BYTES 128
+// What a queued record costs in the client library beside its bytes.
+#define RECORD_OVERHEAD_BYTES 256
 
 struct item {
     rd_kafka_message_t *message;
