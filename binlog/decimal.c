@@ -29,8 +29,10 @@ static uint32_t next_group(struct groups *groups, unsigned digits)
     group ^= groups->flip & mask;
     group ^= groups->sign << (8 * n - 1);
     groups->sign = 0;
-    groups->bad |= group >= powers[digits];
-    return group;
+    if (group < powers[digits])
+        return group;
+    groups->bad = true;
+    return 0; // the text has no room for more digits
 }
 
 static uint8_t *put_digits(uint8_t *to, uint32_t group, unsigned digits)

@@ -96,6 +96,24 @@ static void test_group_limits(void **state)
     }
 }
 
+// Groups of more digits than they have must not spill over the text either (found by fuzzing).
+static void test_all_groups_too_large(void **state)
+{
+    (void)state;
+    struct slice bytes = hex("ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
+    for (unsigned scale = 0; scale <= DECIMAL_SCALE_MAX; scale++) {
+        uint8_t *text = mem_alloc(DECIMAL_TEXT_MAX);
+        struct cursor cur = cursor_of(bytes);
+        struct err err = {0};
+        size_t len;
+        assert_fails(decimal_decode(&cur, DECIMAL_PRECISION_MAX, scale, text, &len, &err), &err,
+                     ERR_CORRUPT);
+        assert_true(len <= DECIMAL_TEXT_MAX);
+        free(text);
+    }
+    free((void *)(uintptr_t)bytes.ptr);
+}
+
 static void test_valid(void **state)
 {
     (void)state;
@@ -113,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_group_limits),
+        cmocka_unit_test(test_all_groups_too_large),
         cmocka_unit_test(test_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
