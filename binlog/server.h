@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Server: what the source says of itself, and whether it can be read as a replica at all. Every refusal names what was
-// found, what is needed and the statement that mends it; nothing is written anywhere before these passed.
+// Server: what the source says of itself, and whether it can be read as a replica at all. Every
+// refusal names what was found, what is needed and the statement that mends it; nothing is written
+// anywhere before these passed.
 #ifndef TAILRACE_BINLOG_SERVER_H
 #define TAILRACE_BINLOG_SERVER_H
 
@@ -11,12 +12,12 @@ struct server {
     bool is_mariadb;
     bool gtid_mode; // MySQL: @@gtid_mode ON; MariaDB: always
     char version[64];
-    char uuid[64];             // @@server_uuid; MariaDB: "server_id N"
-    uint32_t server_id;        // of the server
+    char uuid[64];                // @@server_uuid; MariaDB: "server_id N"
+    uint32_t server_id;           // of the server
     char file[POSITION_FILE_MAX]; // end of its binlog at the time of the call
     uint64_t pos;
     struct gtid_set executed; // @@gtid_executed; MariaDB: @@gtid_binlog_pos
-    struct gtid_set purged;   // @@gtid_purged; MariaDB: empty
+    struct gtid_set purged;   // @@gtid_purged; MariaDB: what lies before the oldest binlog
 };
 
 struct server_log { // one row of SHOW BINARY LOGS
@@ -24,13 +25,15 @@ struct server_log { // one row of SHOW BINARY LOGS
     uint64_t size_bytes;
 };
 
-// Reads the facts; refuses (ERR_CONFIG) binlog off, binlog_format other than ROW, binlog_row_metadata other than FULL,
-// and (ERR_REFUSED) missing REPLICATION SLAVE or REPLICATION CLIENT (MariaDB: BINLOG MONITOR), with the GRANT.
+// Reads the facts; refuses (ERR_CONFIG) binlog off, binlog_format other than ROW,
+// binlog_row_metadata other than FULL, and (ERR_REFUSED) missing REPLICATION SLAVE or REPLICATION
+// CLIENT (MariaDB: BINLOG MONITOR), with the GRANT.
 MUST_CHECK bool server_read(struct wire *wire, struct server *server, struct err *err);
 void server_deinit(struct server *server);
 
-// Is what follows `position` still there, and is it the same history? ERR_REFUSED with the exact gap (GTID set or
-// file) and the command that mends it: purged, reset, restored, another server without GTIDs.
+// Is what follows `position` still there, and is it the same history? ERR_REFUSED with the exact
+// gap (GTID set or file) and the command that mends it: purged, reset, restored, another server
+// without GTIDs.
 MUST_CHECK bool server_has(struct wire *wire, const struct server *server,
                            const struct position *position, struct err *err);
 

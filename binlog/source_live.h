@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A live server as a source: a thread of its own fetches and copies whole events into a bounded ring, the caller takes
-// them out. So reading from the network and decoding overlap, "nothing more to read" is known at once, and a slow
-// consumer holds the server back instead of filling memory.
+// A live server as a source: a thread of its own fetches and copies whole events into a bounded
+// ring, the caller takes them out. So reading from the network and decoding overlap, "nothing more
+// to read" is known at once, and a slow consumer holds the server back instead of filling memory.
 // Threads: one, "fetch", owned by the source; it ends with source_close.
 #ifndef TAILRACE_BINLOG_SOURCE_LIVE_H
 #define TAILRACE_BINLOG_SOURCE_LIVE_H
