@@ -251,9 +251,9 @@ bool event_format_parse(const struct event *event, bool verify, struct event_for
                       found.header_bytes);
     memcpy(found.server_version, name.ptr, name.len);
     found.is_mariadb = strstr(found.server_version, "MariaDB") != NULL;
-    if (!parse_post_headers(&cur, &found, err))
-        return false;
     if (server_knows_checksums(&found) && verify && !verify_checksum(event, err))
+        return false;
+    if (!parse_post_headers(&cur, &found, err))
         return false;
     *format = found;
     return true;

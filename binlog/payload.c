@@ -150,7 +150,8 @@ static bool fill(struct payload *payload, size_t n, struct err *err)
     struct buf *plain = &payload->plain;
     if (n <= plain->len - payload->begin)
         return true;
-    memmove(plain->ptr, plain->ptr + payload->begin, plain->len - payload->begin);
+    if (payload->begin)
+        memmove(plain->ptr, plain->ptr + payload->begin, plain->len - payload->begin);
     plain->len -= payload->begin;
     payload->begin = 0;
     while (plain->len < n)

@@ -51,7 +51,8 @@ static bool fill(struct source_file *file, size_t n, struct err *err)
 {
     if (in_block(file) >= n)
         return true;
-    memmove(file->block.ptr, file->block.ptr + file->begin, in_block(file));
+    if (file->begin)
+        memmove(file->block.ptr, file->block.ptr + file->begin, in_block(file));
     file->block.len -= file->begin;
     file->begin = 0;
     ssize_t got = 1;

@@ -372,12 +372,12 @@ static bool read_key(struct parse *parse, enum field field, struct err *err)
         if (field == FIELD_PREFIX_KEY)
             (void)cursor_lenenc(&cur);
         if (cur.failed || column >= parse->n_columns)
-            break;
+            return corrupt(parse, &cur, "the key does not fit the columns", err);
         key[n++] = (uint16_t)column;
     }
     parse->map->table.key = key;
     parse->map->table.n_key = n;
-    return cursor_done(&cur) || corrupt(parse, &cur, "the key does not fit the columns", err);
+    return true;
 }
 
 // Fields that no value depends on are still read, so that damage in them shows.
