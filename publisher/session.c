@@ -224,6 +224,7 @@ static bool commit(struct session *session, const struct position *position, boo
     if (!producer_commit(session->producer, &message, STOP_MS, err))
         return false;
     session->committed_ms = clock_steady_ms();
+    session->begun_ms = 0;
     return true;
 }
 
@@ -460,10 +461,8 @@ static bool is_due(struct session *session, enum reader_kind kind)
     uint64_t now_ms = clock_steady_ms();
     if (!session->settled)
         return false;
-    if (!producer_is_open(session->producer)) {
-        session->begun_ms = 0;
+    if (!producer_is_open(session->producer))
         return now_ms - session->committed_ms >= publish->checkpoint_ms;
-    }
     if (session->begun_ms == 0)
         session->begun_ms = now_ms;
     return kind == READER_IDLE ||
