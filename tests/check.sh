@@ -50,7 +50,7 @@ step layers tools/layers.sh
 step style tools/style.sh
 step options tools/options.sh "$build/bin"
 while read -r program; do unit "$program"; done < <(find "$build/unit" -name '*_test' -type f | sort)
-suite golden tests/golden/run.sh "$build/bin"
+suite golden tests/golden/run.sh "$build"
 suite corpus tests/fuzz/replay.sh "$build"
 
 echo "$passed passed, $failed failed"
