@@ -128,10 +128,8 @@ static void test_valid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_group_limits),
-        cmocka_unit_test(test_all_groups_too_large),
+        cmocka_unit_test(test_golden),       cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_group_limits), cmocka_unit_test(test_all_groups_too_large),
         cmocka_unit_test(test_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
