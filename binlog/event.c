@@ -19,11 +19,18 @@
 
 enum { CHECKSUM_NONE = 0, CHECKSUM_CRC32 = 1 };
 
-#define DECODE(name_) {.name = name_, .action = EVENT_ACTION_DECODE}
+#define DECODE(name_)                                                                              \
+    {                                                                                              \
+        .name = name_, .action = EVENT_ACTION_DECODE                                               \
+    }
 #define IGNORE(name_, reason_)                                                                     \
-    {.name = name_, .action = EVENT_ACTION_IGNORE, .reason = reason_}
+    {                                                                                              \
+        .name = name_, .action = EVENT_ACTION_IGNORE, .reason = reason_                            \
+    }
 #define REFUSE(name_, reason_)                                                                     \
-    {.name = name_, .action = EVENT_ACTION_REFUSE, .reason = reason_}
+    {                                                                                              \
+        .name = name_, .action = EVENT_ACTION_REFUSE, .reason = reason_                            \
+    }
 
 #define NEEDS_ROW                                                                                  \
     "it belongs to a statement that was logged as text; binlog_format=ROW is needed: "             \
@@ -224,7 +231,8 @@ static bool parse_post_headers(struct cursor *cur, struct event_format *format, 
     if (cur->failed || cursor_left(cur) < tail)
         return err_at(err, ERR_CORRUPT, cursor_offset(cur), "the format description is too short");
     struct slice lengths = cursor_bytes(cur, cursor_left(cur) - tail);
-    if (lengths.len >= (tail ? EVENT_CODES : EVENT_CODES_OLD)) // a damaged version would turn checksums off
+    if (lengths.len >=
+        (tail ? EVENT_CODES : EVENT_CODES_OLD)) // a damaged version would turn checksums off
         return err_at(err, ERR_CORRUPT, cursor_offset(cur), "server %s cannot have %zu event types",
                       format->server_version, lengths.len);
     if (lengths.len)
@@ -280,4 +288,66 @@ bool event_finish(const struct event *event, const struct cursor *cur, struct er
         return err_at(err, ERR_CORRUPT, cursor_offset(cur), "%s has %zu bytes too many",
                       event_kind_of(event->code)->name, cursor_left(cur));
     return true;
+}
+
+bool event_refuse(const struct event *event, struct err *err)
+{
+    const struct event_kind *kind = event_kind_of(event->code);
+    if (kind->action == EVENT_ACTION_REFUSE)
+        return err_at(err, ERR_UNSUPPORTED, 4, "%s (type %u): %s", kind->name, event->code,
+                      kind->reason);
+    return err_at(err, ERR_UNSUPPORTED, 4,
+                  "event type %u is not known to this version and not marked as ignorable; use a "
+                  "newer version, or start from a position behind it",
+                  event->code);
+}
+
+bool event_read_rotate(const struct event *event, struct slice *name, uint64_t *pos,
+                       struct err *err)
+{
+    struct cursor cur = event_cursor(event);
+    *pos = cursor_u64(&cur);
+    *name = cursor_rest(&cur);
+    if (cur.failed || name->len == 0 || memchr(name->ptr, 0, name->len))
+        return err_at(err, ERR_CORRUPT, cursor_offset(&cur), "ROTATE_EVENT without a file name");
+    return true;
+}
+
+// v1: the file's name; the position is in the header. v2: fields type · length · value: 1 the name, 2 the position.
+bool event_read_heartbeat(const struct event *event, struct slice *name, uint64_t *pos,
+                          struct err *err)
+{
+    struct cursor cur = event_cursor(event);
+    *name = slice_of(NULL, 0);
+    *pos = event->end_pos;
+    if (event->code == EVENT_HEARTBEAT) {
+        *name = cursor_rest(&cur);
+        return true;
+    }
+    for (;;) {
+        uint64_t type = cursor_lenenc(&cur);
+        if (type == 0)
+            return !cur.failed || event_too_short(event, &cur, err);
+        struct slice value = cursor_lenenc_bytes(&cur);
+        struct cursor number = cursor_of(value);
+        if (type == 1)
+            *name = value;
+        else if (type == 2)
+            *pos = cursor_lenenc(&number);
+        if (cur.failed || number.failed)
+            return event_too_short(event, &cur, err);
+    }
+}
+
+bool event_refuse_incident(const struct event *event, struct err *err)
+{
+    struct cursor cur = event_cursor(event);
+    unsigned number = cursor_u16(&cur);
+    struct slice message = cursor_bytes(&cur, cursor_u8(&cur));
+    if (cur.failed)
+        return event_too_short(event, &cur, err);
+    return err_set(err, ERR_UNSUPPORTED,
+                   "the server reports incident %u, \"%.*s\": changes may be missing from its log; "
+                   "take a new snapshot and start behind it",
+                   number, SLICE_ARG(message));
 }

@@ -133,4 +133,18 @@ MUST_CHECK bool event_finish(const struct event *event, const struct cursor *cur
 // ERR_CORRUPT: the event ends too early, at the cursor's offset. Always returns false.
 bool event_too_short(const struct event *event, const struct cursor *cur, struct err *err);
 
+// ERR_UNSUPPORTED with the reason of the table, or that the type is unknown. Always returns false.
+bool event_refuse(const struct event *event, struct err *err);
+
+// INCIDENT_EVENT: ERR_UNSUPPORTED with the server's message. Always returns false.
+bool event_refuse_incident(const struct event *event, struct err *err);
+
+// The file that follows, borrowed, and the position in it. ERR_CORRUPT.
+MUST_CHECK bool event_read_rotate(const struct event *event, struct slice *name, uint64_t *pos,
+                                  struct err *err);
+
+// Where the server is, of both kinds of heartbeats; v1 has the low 32 bits of the position. ERR_CORRUPT.
+MUST_CHECK bool event_read_heartbeat(const struct event *event, struct slice *name, uint64_t *pos,
+                                     struct err *err);
+
 #endif

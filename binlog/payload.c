@@ -55,8 +55,10 @@ static bool read_field(struct payload_head *head, uint64_t type, struct cursor *
         head->has_plain_bytes = true;
         return true;
     default: // of the server's numbers
-        return err_at(err, ERR_UNSUPPORTED, offset, "field %llu of a transaction payload is not "
-                      "known", (unsigned long long)type);
+        return err_at(err, ERR_UNSUPPORTED, offset,
+                      "field %llu of a transaction payload is not "
+                      "known",
+                      (unsigned long long)type);
     }
 }
 
@@ -80,12 +82,12 @@ static bool check_head(const struct payload_head *head, const struct cursor *cur
     if (!head->has_bytes || !head->has_compression)
         return err_at(err, ERR_CORRUPT, offset, "a transaction payload without size or kind");
     if (head->compression != COMPRESSION_ZSTD && head->compression != COMPRESSION_NONE)
-        return err_at(err, ERR_UNSUPPORTED, offset, "compression %llu of a transaction payload is "
+        return err_at(err, ERR_UNSUPPORTED, offset,
+                      "compression %llu of a transaction payload is "
                       "not known: zstd (0) and none (255) are",
                       (unsigned long long)head->compression);
     if (head->bytes != cursor_left(cur))
-        return err_at(err, ERR_CORRUPT, offset,
-                      "a transaction payload says %llu bytes and has %zu",
+        return err_at(err, ERR_CORRUPT, offset, "a transaction payload says %llu bytes and has %zu",
                       (unsigned long long)head->bytes, cursor_left(cur));
     if (head->compression == COMPRESSION_ZSTD && !head->has_plain_bytes)
         return err_at(err, ERR_CORRUPT, offset,
@@ -126,8 +128,10 @@ static bool decompress_step(struct payload *payload, struct err *err)
     if (out.pos > payload->left)
         return err_set(err, ERR_CORRUPT, "a transaction payload holds more than it says");
     if (out.pos == 0 && in.pos == 0)
-        return err_set(err, ERR_CORRUPT, "a transaction payload ends too early, %llu bytes are "
-                       "missing", (unsigned long long)payload->left);
+        return err_set(err, ERR_CORRUPT,
+                       "a transaction payload ends too early, %llu bytes are "
+                       "missing",
+                       (unsigned long long)payload->left);
     plain->len += out.pos;
     payload->left -= out.pos;
     return true;
@@ -172,7 +176,8 @@ bool payload_next(struct payload *payload, struct slice *event, struct err *err)
         return true;
     if (!fill(payload, EVENT_HEADER_BYTES, err))
         return false;
-    struct cursor cur = cursor_of(slice_of(payload->plain.ptr + payload->begin, EVENT_HEADER_BYTES));
+    struct cursor cur =
+        cursor_of(slice_of(payload->plain.ptr + payload->begin, EVENT_HEADER_BYTES));
     cursor_skip(&cur, SIZE_OFFSET);
     size_t size = cursor_u32(&cur);
     if (size < EVENT_HEADER_BYTES || size > SOURCE_EVENT_BYTES_MAX)
@@ -248,8 +253,10 @@ bool plain_inflate(struct plain *plain, struct cursor *cur, struct err *err)
         return false;
     buf_clear(&plain->bytes);
     if (!inflate_all(plain, cursor_rest(cur), (size_t)n))
-        return err_at(err, ERR_CORRUPT, offset, "compressed data do not yield the %llu bytes that "
-                      "they say", (unsigned long long)n);
+        return err_at(err, ERR_CORRUPT, offset,
+                      "compressed data do not yield the %llu bytes that "
+                      "they say",
+                      (unsigned long long)n);
     (void)buf_reserve(&plain->bytes, 1); // so that even no bytes have an address
     *cur = cursor_of(buf_bytes(&plain->bytes));
     return true;

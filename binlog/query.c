@@ -73,7 +73,8 @@ bool query_parse(struct query *query, const struct event *event, const struct ev
     if (post_header < QUERY_POST_HEADER_BYTES)
         return err_at(err, ERR_UNSUPPORTED, EVENT_HEADER_BYTES,
                       "QUERY_EVENT with a post-header of %zu bytes: servers before 5.0 are not "
-                      "supported", post_header);
+                      "supported",
+                      post_header);
     query->thread = cursor_u32(&cur);
     cursor_skip(&cur, 4); // seconds that it took
     size_t db_bytes = cursor_u8(&cur);
@@ -474,4 +475,19 @@ struct slice query_text(struct slice text, unsigned collation, struct arena *are
             return value.text;
     }
     return slice_of_str("");
+}
+
+bool query_refuse(const struct query *query, enum query_kind kind, struct err *err)
+{
+    const int shown = query->statement.len < 80 ? (int)query->statement.len : 80;
+    const char *text = (const char *)query->statement.ptr;
+    if (kind == QUERY_XA)
+        return err_set(err, ERR_UNSUPPORTED, "\"%.*s\": %s", shown, text,
+                       event_kind_of(EVENT_XA_PREPARE)->reason);
+    if (kind == QUERY_DML)
+        return err_set(err, ERR_UNSUPPORTED, "\"%.*s\" changes rows but was logged as text; %s",
+                       shown, text,
+                       "binlog_format=ROW is needed: SET GLOBAL binlog_format = 'ROW', then start "
+                       "from a position behind this transaction");
+    return err_set(err, ERR_UNSUPPORTED, "the statement \"%.*s\" is of no known kind", shown, text);
 }

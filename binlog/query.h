@@ -38,6 +38,9 @@ MUST_CHECK bool query_parse(struct query *query, const struct event *event,
 enum query_kind query_classify(struct slice statement, struct slice current_db, struct arena *arena,
                                struct ddl *ddl);
 
+// ERR_UNSUPPORTED with the statement's head and the way out, for QUERY_XA, _DML and _UNKNOWN. Always returns false.
+bool query_refuse(const struct query *query, enum query_kind kind, struct err *err);
+
 // Text as UTF-8: as it is where it is valid, else from the collation's character set, else as latin1, in which every
 // byte is a character. In the arena or borrowed.
 struct slice query_text(struct slice text, unsigned collation, struct arena *arena);

@@ -23,7 +23,6 @@
 
 #define MICROSECONDS 1000000u
 #define FIRST_POS 4 // behind the magic
-#define GTID_LIST_COUNT_MASK 0x0fffffffu
 
 enum due { DUE_BEGIN = 1, DUE_DDL = 2, DUE_ROWS = 4, DUE_COMMIT = 8, DUE_IDLE = 16 };
 
@@ -40,8 +39,8 @@ struct reader {
     char file[POSITION_FILE_MAX]; // of the event that is being read
     uint64_t event_pos;           // where it starts
     uint64_t next_pos;            // where it ends
-    bool in_payload;              // events come from `payload`; the positions are those of the event around them
-    uint32_t payload_row;         // rows counted over a payload, so that pos and row name one change
+    bool in_payload; // events come from `payload`; the positions are those of the event around them
+    uint32_t payload_row; // rows counted over a payload, so that pos and row name one change
 
     unsigned due; // of enum due
     struct event event;
@@ -54,8 +53,8 @@ struct reader {
     struct change change;
 
     struct position position;
-    bool follows;        // position moves between transactions too (see follow)
-    uint64_t skip_rows;  // of the first transaction: passed over
+    bool follows;       // position moves between transactions too (see follow)
+    uint64_t skip_rows; // of the first transaction: passed over
     struct reader_counts counts;
 };
 
@@ -114,8 +113,8 @@ static bool fail_here(struct reader *reader, struct err *err)
     struct slice gtid = transaction_gtid(&reader->transaction);
     if (between_transactions(reader) || gtid.len == 0)
         return err_wrap(err, "%s:%llu", reader->file, (unsigned long long)reader->event_pos);
-    return err_wrap(err, "%s:%llu (GTID %.*s)", reader->file,
-                    (unsigned long long)reader->event_pos, SLICE_ARG(gtid));
+    return err_wrap(err, "%s:%llu (GTID %.*s)", reader->file, (unsigned long long)reader->event_pos,
+                    SLICE_ARG(gtid));
 }
 
 // --- transactions --------------------------------------------------------------------------------------------------------
@@ -131,8 +130,8 @@ static void begin_transaction(struct reader *reader, const struct event *event)
 
 static bool corrupt_order(const struct event *event, const char *what, struct err *err)
 {
-    return err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES, "%s %s",
-                  event_kind_of(event->code)->name, what);
+    return err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES, "%s %s", event_kind_of(event->code)->name,
+                  what);
 }
 
 static bool handle_gtid(struct reader *reader, const struct event *event, struct err *err)
@@ -199,21 +198,6 @@ static void handle_ddl(struct reader *reader, const struct event *event, const s
     commit(reader, event);
 }
 
-static bool refuse_statement(const struct query *query, enum query_kind kind, struct err *err)
-{
-    const int shown = query->statement.len < 80 ? (int)query->statement.len : 80;
-    const char *text = (const char *)query->statement.ptr;
-    if (kind == QUERY_XA)
-        return err_set(err, ERR_UNSUPPORTED, "\"%.*s\": %s", shown, text,
-                       event_kind_of(EVENT_XA_PREPARE)->reason);
-    if (kind == QUERY_DML)
-        return err_set(err, ERR_UNSUPPORTED, "\"%.*s\" changes rows but was logged as text; %s",
-                       shown, text,
-                       "binlog_format=ROW is needed: SET GLOBAL binlog_format = 'ROW', then start "
-                       "from a position behind this transaction");
-    return err_set(err, ERR_UNSUPPORTED, "the statement \"%.*s\" is of no known kind", shown, text);
-}
-
 // A statement of nothing but comments: a placeholder for an event that was not meant for us.
 static void handle_empty(struct reader *reader, const struct event *event)
 {
@@ -249,7 +233,7 @@ static bool handle_query(struct reader *reader, const struct event *event, struc
     case QUERY_UNKNOWN:
         break;
     }
-    return refuse_statement(&query, kind, err);
+    return query_refuse(&query, kind, err);
 }
 
 // --- rows ----------------------------------------------------------------------------------------------------------------
@@ -274,8 +258,8 @@ static void set_origin(struct reader *reader, const struct event *event)
     struct origin *origin = &reader->origin;
     const struct transaction *transaction = &reader->transaction;
     origin->server_id = event->server_id;
-    origin->ts_us = transaction->commit_us ? transaction->commit_us
-                                           : (uint64_t)event->timestamp * MICROSECONDS;
+    origin->ts_us =
+        transaction->commit_us ? transaction->commit_us : (uint64_t)event->timestamp * MICROSECONDS;
     origin->has_thread = transaction->has_thread;
     origin->thread = transaction->thread;
     origin->file = slice_of_str(reader->file);
@@ -342,8 +326,8 @@ static bool ends_in_transaction(const struct reader *reader, struct err *err)
 {
     return err_set(err, ERR_CORRUPT,
                    "the log ends inside the transaction %.*s: it was cut, the server crashed, or "
-                   "it is still being written", (int)reader->transaction.id_len,
-                   reader->transaction.id);
+                   "it is still being written",
+                   (int)reader->transaction.id_len, reader->transaction.id);
 }
 
 static bool handle_format(struct reader *reader, const struct event *event, struct err *err)
@@ -360,11 +344,11 @@ static bool handle_format(struct reader *reader, const struct event *event, stru
 
 static bool handle_rotate(struct reader *reader, const struct event *event, struct err *err)
 {
-    struct cursor cur = event_cursor(event);
-    uint64_t pos = cursor_u64(&cur);
-    struct slice name = cursor_rest(&cur);
-    if (cur.failed || name.len == 0 || name.len >= POSITION_FILE_MAX ||
-        !charset_utf8_is_valid(name) || memchr(name.ptr, 0, name.len))
+    struct slice name;
+    uint64_t pos;
+    if (!event_read_rotate(event, &name, &pos, err))
+        return false;
+    if (name.len >= POSITION_FILE_MAX || !charset_utf8_is_valid(name))
         return corrupt_order(event, "without a valid file name", err);
     if (!between_transactions(reader))
         return ends_in_transaction(reader, err);
@@ -385,56 +369,19 @@ static bool handle_previous_gtids(struct reader *reader, const struct event *eve
     return gtid_set_decode(&reader->position.executed, event->body, err);
 }
 
-// count 4 (and flags in its high bits), then domain 4 · server 4 · sequence 8 of the last of each
 static bool handle_gtid_list(struct reader *reader, const struct event *event, struct err *err)
 {
-    struct cursor cur = event_cursor(event);
-    uint32_t count = cursor_u32(&cur) & GTID_LIST_COUNT_MASK;
-    bool is_wanted = !reader->options->start && gtid_set_is_empty(&reader->position.executed);
-    for (uint32_t i = 0; i < count && !cur.failed; i++) {
-        struct gtid gtid = {.kind = GTID_MARIADB};
-        gtid.domain = cursor_u32(&cur);
-        gtid.server = cursor_u32(&cur);
-        gtid.sequence = cursor_u64(&cur);
-        if (cur.failed || gtid.sequence < 1 || gtid.sequence > GTID_SEQUENCE_MAX)
-            return corrupt_order(event, "with a GTID that cannot be", err);
-        if (is_wanted && !gtid_set_add(&reader->position.executed, &gtid, err))
-            return false;
-    }
-    return !cur.failed || event_too_short(event, &cur, err);
-}
-
-// v1: the file's name; the position is in the header. v2: fields type · length · value: 1 the name, 2 the position.
-static bool read_heartbeat(const struct event *event, struct slice *name, uint64_t *pos,
-                           struct err *err)
-{
-    struct cursor cur = event_cursor(event);
-    *pos = event->end_pos;
-    if (event->code == EVENT_HEARTBEAT) {
-        *name = cursor_rest(&cur);
+    if (reader->options->start || !gtid_set_is_empty(&reader->position.executed))
         return true;
-    }
-    for (;;) {
-        uint64_t type = cursor_lenenc(&cur);
-        if (type == 0)
-            return !cur.failed || event_too_short(event, &cur, err);
-        struct slice value = cursor_lenenc_bytes(&cur);
-        struct cursor number = cursor_of(value);
-        if (type == 1)
-            *name = value;
-        else if (type == 2)
-            *pos = cursor_lenenc(&number);
-        if (cur.failed || number.failed)
-            return event_too_short(event, &cur, err);
-    }
+    return transaction_read_gtid_list(event, &reader->position.executed, err);
 }
 
 // A heartbeat's header has but 32 bits for the position: a smaller one than ours has wrapped.
 static bool handle_heartbeat(struct reader *reader, const struct event *event, struct err *err)
 {
-    struct slice name = {NULL, 0};
-    uint64_t pos = 0;
-    if (!read_heartbeat(event, &name, &pos, err))
+    struct slice name;
+    uint64_t pos;
+    if (!event_read_heartbeat(event, &name, &pos, err))
         return false;
     bool is_here = slice_eq_str(name, reader->file);
     if (is_here && event->code == EVENT_HEARTBEAT) {
@@ -452,14 +399,7 @@ static bool handle_heartbeat(struct reader *reader, const struct event *event, s
 static bool handle_incident(struct reader *reader, const struct event *event, struct err *err)
 {
     (void)reader;
-    struct cursor cur = event_cursor(event);
-    unsigned number = cursor_u16(&cur);
-    struct slice message = cursor_bytes(&cur, cursor_u8(&cur));
-    if (cur.failed)
-        return event_too_short(event, &cur, err);
-    return err_set(err, ERR_UNSUPPORTED,
-                   "the server reports incident %u, \"%.*s\": changes may be missing from its log; "
-                   "take a new snapshot and start behind it", number, SLICE_ARG(message));
+    return event_refuse_incident(event, err);
 }
 
 static bool handle_payload(struct reader *reader, const struct event *event, struct err *err)
@@ -509,16 +449,6 @@ static handler *const handlers[EVENT_CODES] = {
     [EVENT_MARIADB_DELETE_ROWS_COMPRESSED] = handle_rows,
 };
 
-static bool refuse_event(const struct event *event, const struct event_kind *kind, struct err *err)
-{
-    if (kind->action == EVENT_ACTION_REFUSE)
-        return err_at(err, ERR_UNSUPPORTED, 4, "%s (type %u): %s", kind->name, event->code,
-                      kind->reason);
-    return err_at(err, ERR_UNSUPPORTED, 4,
-                  "event type %u is not known to this version and not marked as ignorable; use a "
-                  "newer version, or start from a position behind it", event->code);
-}
-
 static bool ignore_event(struct reader *reader, const struct event *event)
 {
     reader->counts.ignored[event->code]++;
@@ -532,7 +462,7 @@ static bool handle_event(struct reader *reader, const struct event *event, struc
     if (kind->action == EVENT_ACTION_IGNORE || is_ignorable)
         return ignore_event(reader, event);
     if (kind->action != EVENT_ACTION_DECODE)
-        return refuse_event(event, kind, err);
+        return event_refuse(event, err);
     return handlers[event->code](reader, event, err);
 }
 
@@ -665,8 +595,8 @@ static bool hand_out_commit(struct reader *reader, struct reader_item *item, str
     if (transaction->n_changes < reader->skip_rows) {
         err_set(err, ERR_CORRUPT,
                 "the transaction has %llu row changes, but %llu of it were read before: this is "
-                "another history", (unsigned long long)transaction->n_changes,
-                (unsigned long long)reader->skip_rows);
+                "another history",
+                (unsigned long long)transaction->n_changes, (unsigned long long)reader->skip_rows);
         return fail_here(reader, err);
     }
     if (transaction->gtid.kind != GTID_NONE &&
@@ -732,7 +662,8 @@ static bool check_start(const struct reader_options *options, struct err *err)
     return err_set(err, ERR_REFUSED,
                    "the position lies %llu row changes inside a transaction, counted with other "
                    "tables in [tables] than now: put back the former include and exclude until "
-                   "the transaction is complete", (unsigned long long)start->rows);
+                   "the transaction is complete",
+                   (unsigned long long)start->rows);
 }
 
 static void begin_at(struct reader *reader, const struct position *start)

@@ -83,8 +83,8 @@ static bool read_images(struct row_event *rows, const struct event *event, struc
 }
 
 bool row_event_parse(struct row_event *rows, const struct event *event,
-                     const struct event_format *format, struct table_maps *maps, struct plain *plain,
-                     struct err *err)
+                     const struct event_format *format, struct table_maps *maps,
+                     struct plain *plain, struct err *err)
 {
     const struct row_kind *kind = &kinds[event->code];
     struct cursor cur = event_cursor(event);
@@ -101,8 +101,10 @@ bool row_event_parse(struct row_event *rows, const struct event *event,
         return true;
     rows->map = table_maps_find(maps, id);
     if (!rows->map)
-        return err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES, "rows of table number %llu, of which "
-                      "no table map came before", (unsigned long long)id);
+        return err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES,
+                      "rows of table number %llu, of which "
+                      "no table map came before",
+                      (unsigned long long)id);
     if (!rows->map->is_wanted)
         return true;
     if (kind->has_extra && !skip_extra(event, &cur, err))
@@ -128,8 +130,8 @@ static bool decode_column(const struct row_event *rows, size_t i, struct cursor 
                     SLICE_ARG(table->db), SLICE_ARG(table->name));
 }
 
-static bool decode_image(struct row_event *rows, const struct row_image *image,
-                         struct arena *arena, struct value *values, struct err *err)
+static bool decode_image(struct row_event *rows, const struct row_image *image, struct arena *arena,
+                         struct value *values, struct err *err)
 {
     const struct table *table = &rows->map->table;
     struct cursor *cur = &rows->cur;
@@ -157,8 +159,7 @@ static bool decode_image(struct row_event *rows, const struct row_image *image,
 bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err)
 {
     const uint8_t *start = rows->cur.pos;
-    if (rows->before.is_used &&
-        !decode_image(rows, &rows->before, arena, rows->map->before, err))
+    if (rows->before.is_used && !decode_image(rows, &rows->before, arena, rows->map->before, err))
         return false;
     if (rows->after.is_used && !decode_image(rows, &rows->after, arena, rows->map->after, err))
         return false;

@@ -75,8 +75,8 @@ static bool event_size(struct source_file *file, size_t *size, struct err *err)
 static bool cut_short(const struct source_file *file, size_t size, struct err *err)
 {
     return err_at(err, ERR_CORRUPT, in_block(file),
-                  "the file ends inside an event, after %zu of at least %zu bytes",
-                  in_block(file), size);
+                  "the file ends inside an event, after %zu of at least %zu bytes", in_block(file),
+                  size);
 }
 
 static const char *base_name(const char *path)
@@ -155,7 +155,8 @@ static bool check_magic(struct source_file *file, struct err *err)
     if (head.len >= MAGIC_BYTES && memcmp(head.ptr, encrypted, MAGIC_BYTES) == 0)
         return err_at(err, ERR_UNSUPPORTED, 0,
                       "%s: the file is encrypted: read it from the running server, which decrypts "
-                      "it, or with mysqlbinlog --read-from-remote-server --raw", file->path);
+                      "it, or with mysqlbinlog --read-from-remote-server --raw",
+                      file->path);
     if (head.len < MAGIC_BYTES || memcmp(head.ptr, magic, MAGIC_BYTES) != 0)
         return err_at(err, ERR_CORRUPT, 0, "%s: not a binlog: it does not begin with fe 62 69 6e",
                       file->path);

@@ -17,19 +17,19 @@
 #include <stdlib.h>
 
 enum field {
-    FIELD_SIGNEDNESS = 1,              // a bit for each numeric column
-    FIELD_DEFAULT_CHARSET = 2,         // collation, then (n-th character column, collation)…
-    FIELD_COLUMN_CHARSET = 3,          // collation of each character column
-    FIELD_COLUMN_NAME = 4,             // length and bytes of each
-    FIELD_SET_LABELS = 5,              // for each SET: number, then length and bytes of each
-    FIELD_ENUM_LABELS = 6,             // for each ENUM: the same
-    FIELD_GEOMETRY_TYPE = 7,           // a number for each geometry column
-    FIELD_SIMPLE_KEY = 8,              // column numbers
-    FIELD_PREFIX_KEY = 9,              // (column number, prefix length)…
-    FIELD_LABEL_DEFAULT_CHARSET = 10,  // as 2, over ENUM and SET columns
-    FIELD_LABEL_COLUMN_CHARSET = 11,   // as 3, over ENUM and SET columns
-    FIELD_VISIBILITY = 12,             // a bit for each column
-    FIELD_VECTOR_DIMENSIONALITY = 13,  // a number for each vector column
+    FIELD_SIGNEDNESS = 1,             // a bit for each numeric column
+    FIELD_DEFAULT_CHARSET = 2,        // collation, then (n-th character column, collation)…
+    FIELD_COLUMN_CHARSET = 3,         // collation of each character column
+    FIELD_COLUMN_NAME = 4,            // length and bytes of each
+    FIELD_SET_LABELS = 5,             // for each SET: number, then length and bytes of each
+    FIELD_ENUM_LABELS = 6,            // for each ENUM: the same
+    FIELD_GEOMETRY_TYPE = 7,          // a number for each geometry column
+    FIELD_SIMPLE_KEY = 8,             // column numbers
+    FIELD_PREFIX_KEY = 9,             // (column number, prefix length)…
+    FIELD_LABEL_DEFAULT_CHARSET = 10, // as 2, over ENUM and SET columns
+    FIELD_LABEL_COLUMN_CHARSET = 11,  // as 3, over ENUM and SET columns
+    FIELD_VISIBILITY = 12,            // a bit for each column
+    FIELD_VECTOR_DIMENSIONALITY = 13, // a number for each vector column
     FIELDS,
 };
 
@@ -405,8 +405,7 @@ static bool read_fields(struct parse *parse, struct err *err)
            read_column_charset(parse, FIELD_COLUMN_CHARSET, is_character, err) &&
            read_default_charset(parse, FIELD_LABEL_DEFAULT_CHARSET, is_label, err) &&
            read_column_charset(parse, FIELD_LABEL_COLUMN_CHARSET, is_label, err) &&
-           read_column_names(parse, err) &&
-           read_labels(parse, FIELD_ENUM_LABELS, CODE_ENUM, err) &&
+           read_column_names(parse, err) && read_labels(parse, FIELD_ENUM_LABELS, CODE_ENUM, err) &&
            read_labels(parse, FIELD_SET_LABELS, CODE_SET, err) &&
            read_key(parse, FIELD_SIMPLE_KEY, err) && read_key(parse, FIELD_PREFIX_KEY, err) &&
            check_numbers(parse, FIELD_GEOMETRY_TYPE, err) &&
@@ -419,8 +418,7 @@ static bool resolve_columns(struct parse *parse, struct err *err)
     for (size_t i = 0; i < parse->n_columns; i++) {
         struct column_format *format = &parse->map->formats[i];
         parse->columns[i].is_unsigned = format->is_unsigned;
-        if (!column_format_resolve(format, err) ||
-            !column_shape(format, &parse->columns[i], err))
+        if (!column_format_resolve(format, err) || !column_shape(format, &parse->columns[i], err))
             return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(parse->columns[i].name),
                             SLICE_ARG(table->db), SLICE_ARG(table->name));
     }

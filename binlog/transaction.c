@@ -6,6 +6,7 @@
 //                          original commit time 7 · more that nothing here depends on, and later servers add to it
 //   GTID_TAGGED (8.3)      MySQL's serialization: version · bytes · last field that must be known · (field number, value)…;
 //                          numbers start with as many 1 bits as bytes follow; signed ones keep the sign in the lowest bit
+//   MariaDB GTID_LIST      count 4 (flags in its high bits), then domain 4 · server 4 · sequence 8 of the last of each
 //   MariaDB GTID           sequence 8 · domain 4 · flags 1 · more by flags; the server is in the event's header
 #include "binlog/transaction.h"
 
@@ -16,6 +17,7 @@
 #define COMMIT_TIME_BYTES 7
 #define COMMIT_TIME_HAS_ORIGINAL ((uint64_t)1 << 55)
 #define MICROSECONDS 1000000u
+#define GTID_LIST_COUNT_MASK 0x0fffffffu
 
 enum { MARIADB_STANDALONE = 0x01, MARIADB_PREPARED_XA = 0x40, MARIADB_COMPLETED_XA = 0x80 };
 
@@ -26,8 +28,8 @@ void transaction_begin(struct transaction *transaction, const char *file, uint64
     transaction->commit_us = 0;
     transaction->has_thread = false;
     transaction->n_changes = 0;
-    int n = snprintf(transaction->id, sizeof transaction->id, "%s:%llu", file,
-                     (unsigned long long)pos);
+    int n =
+        snprintf(transaction->id, sizeof transaction->id, "%s:%llu", file, (unsigned long long)pos);
     transaction->id_len = (size_t)n;
 }
 
@@ -151,7 +153,8 @@ static bool name_tagged(struct transaction *transaction, const struct event *eve
 {
     struct cursor cur = event_cursor(event);
     struct gtid gtid = {.kind = GTID_MYSQL};
-    (void)read_packed(&cur); // version of the serialization: fields say themselves what must be known
+    (void)read_packed(
+        &cur); // version of the serialization: fields say themselves what must be known
     uint64_t bytes = read_packed(&cur);
     uint64_t last_needed = read_packed(&cur);
     if (cur.failed || bytes != event->body.len)
@@ -201,4 +204,24 @@ bool transaction_name(struct transaction *transaction, const struct event *event
     if (event->code == EVENT_GTID_TAGGED)
         return name_tagged(transaction, event, err);
     return name_mysql(transaction, event, format, err);
+}
+
+bool transaction_read_gtid_list(const struct event *event, struct gtid_set *executed,
+                                struct err *err)
+{
+    struct cursor cur = event_cursor(event);
+    uint32_t count = cursor_u32(&cur) & GTID_LIST_COUNT_MASK;
+    for (uint32_t i = 0; i < count && !cur.failed; i++) {
+        struct gtid gtid = {.kind = GTID_MARIADB};
+        gtid.domain = cursor_u32(&cur);
+        gtid.server = cursor_u32(&cur);
+        gtid.sequence = cursor_u64(&cur);
+        if (cur.failed || gtid.sequence < 1 || gtid.sequence > GTID_SEQUENCE_MAX)
+            return err_at(err, ERR_CORRUPT, cursor_offset(&cur),
+                          "a GTID list with a GTID that "
+                          "cannot be");
+        if (!gtid_set_add(executed, &gtid, err))
+            return false;
+    }
+    return !cur.failed || event_too_short(event, &cur, err);
 }

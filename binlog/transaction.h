@@ -18,8 +18,8 @@ enum transaction_state {
 
 struct transaction {
     enum transaction_state state;
-    struct gtid gtid;            // GTID_NONE: it has none
-    uint64_t commit_us;          // 0: no GTID event has said it
+    struct gtid gtid;   // GTID_NONE: it has none
+    uint64_t commit_us; // 0: no GTID event has said it
     uint64_t thread;
     bool has_thread;
     uint64_t n_changes;          // so far, over the tables that are read
@@ -34,6 +34,10 @@ void transaction_begin(struct transaction *transaction, const char *file, uint64
 // which is the same on every replica. ERR_CORRUPT, ERR_UNSUPPORTED.
 MUST_CHECK bool transaction_name(struct transaction *transaction, const struct event *event,
                                  const struct event_format *format, struct err *err);
+
+// MariaDB's GTID_LIST_EVENT: adds what was executed before the file. ERR_CORRUPT.
+MUST_CHECK bool transaction_read_gtid_list(const struct event *event, struct gtid_set *executed,
+                                           struct err *err);
 
 // GTID as text; empty where it has none.
 struct slice transaction_gtid(const struct transaction *transaction);

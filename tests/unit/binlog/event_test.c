@@ -14,8 +14,8 @@ static struct event_format format_of(const char *path, struct buf *log)
     struct event event;
     struct err err;
     load_file(log, path);
-    struct slice bytes = slice_of(log->ptr + LOG_MAGIC_BYTES,
-                                  size_at(buf_bytes(log), LOG_MAGIC_BYTES));
+    struct slice bytes =
+        slice_of(log->ptr + LOG_MAGIC_BYTES, size_at(buf_bytes(log), LOG_MAGIC_BYTES));
     assert_true(event_parse(bytes, &format, true, &event, &err));
     assert_int_equal(event.code, EVENT_FORMAT_DESCRIPTION);
     assert_true(event_format_parse(&event, true, &format, &err));
@@ -52,8 +52,8 @@ static void in_use_flag_is_not_part_of_the_checksum(void **state)
     struct event event;
     struct err err;
     log.ptr[LOG_MAGIC_BYTES + 17] |= EVENT_FLAG_IN_USE;
-    struct slice bytes = slice_of(log.ptr + LOG_MAGIC_BYTES,
-                                  size_at(buf_bytes(&log), LOG_MAGIC_BYTES));
+    struct slice bytes =
+        slice_of(log.ptr + LOG_MAGIC_BYTES, size_at(buf_bytes(&log), LOG_MAGIC_BYTES));
     assert_true(event_parse(bytes, &format, true, &event, &err));
     assert_true(event_format_parse(&event, true, &format, &err));
     buf_deinit(&log);
@@ -155,8 +155,8 @@ static void damaged_version_cannot_turn_checksums_off(void **state)
     struct event event;
     struct err err;
     log.ptr[LOG_MAGIC_BYTES + EVENT_HEADER_BYTES + 2] = '1'; // 9.7 becomes 1.7
-    struct slice bytes = slice_of(log.ptr + LOG_MAGIC_BYTES,
-                                  size_at(buf_bytes(&log), LOG_MAGIC_BYTES));
+    struct slice bytes =
+        slice_of(log.ptr + LOG_MAGIC_BYTES, size_at(buf_bytes(&log), LOG_MAGIC_BYTES));
     assert_true(event_parse(bytes, &format, true, &event, &err));
     assert_false(event_format_parse(&event, true, &format, &err));
     assert_int_equal(err.class, ERR_CORRUPT);

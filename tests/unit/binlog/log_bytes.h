@@ -37,7 +37,8 @@ static inline void put_le(struct buf *out, uint64_t value, size_t n)
 }
 
 // Appends an event with a checksum, as a server of the golden files would write it.
-static inline void put_event(struct buf *out, uint8_t code, unsigned flags, const void *body, size_t n)
+static inline void put_event(struct buf *out, uint8_t code, unsigned flags, const void *body,
+                             size_t n)
 {
     size_t start = out->len;
     size_t size = EVENT_HEADER_BYTES + n + EVENT_CHECKSUM_BYTES;

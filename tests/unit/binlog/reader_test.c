@@ -59,7 +59,8 @@ static void reads_transactions_in_order(void **state)
     assert_true(outcome.ok);
     assert_int_equal(outcome.ddls, 1);
     assert_int_equal(outcome.changes, 5);
-    assert_int_equal(outcome.begins, 3); // CREATE, the first BEGIN, the last INSERT; not what was rolled back
+    assert_int_equal(outcome.begins,
+                     3); // CREATE, the first BEGIN, the last INSERT; not what was rolled back
     assert_int_equal(outcome.commits, 3);
     assert_int_equal(end.pos, 4); // of the next file, which the rotation at the end names
     assert_int_equal(end.rows, 0);
@@ -110,7 +111,8 @@ static void passes_over_rows_that_were_read_before(void **state)
     buf_append(&tail, log.ptr + second, log.len - second);
     struct outcome outcome = read_all(buf_bytes(&tail), &options, NULL);
     assert_true(outcome.ok);
-    assert_int_equal(outcome.changes, 2); // the fourth of the first transaction, the one of the next
+    assert_int_equal(outcome.changes,
+                     2); // the fourth of the first transaction, the one of the next
     start.rows = 5;
     outcome = read_all(buf_bytes(&tail), &options, NULL);
     assert_false(outcome.ok);
@@ -179,12 +181,12 @@ static void refusal_says_what_and_where(void **state)
 }
 
 static const char *const small_logs[] = {
-    GOLDEN "mysql/integers.binlog",     GOLDEN "mysql/enums.binlog",
-    GOLDEN "mysql/compressed.binlog",   GOLDEN "mysql/tagged_gtid.binlog",
-    GOLDEN "mysql/temporals.binlog",    GOLDEN "mysql/rows_query.binlog",
+    GOLDEN "mysql/integers.binlog",      GOLDEN "mysql/enums.binlog",
+    GOLDEN "mysql/compressed.binlog",    GOLDEN "mysql/tagged_gtid.binlog",
+    GOLDEN "mysql/temporals.binlog",     GOLDEN "mysql/rows_query.binlog",
     GOLDEN "mysql/minimal_image.binlog", GOLDEN "mysql/vector.binlog",
-    GOLDEN "mariadb/annotate.binlog",   GOLDEN "mariadb/compressed.binlog",
-    GOLDEN "mariadb/geometry.binlog",   GOLDEN "mysql/composite_key.binlog",
+    GOLDEN "mariadb/annotate.binlog",    GOLDEN "mariadb/compressed.binlog",
+    GOLDEN "mariadb/geometry.binlog",    GOLDEN "mysql/composite_key.binlog",
 };
 #define N_SMALL_LOGS (sizeof small_logs / sizeof *small_logs)
 
@@ -251,7 +253,8 @@ static void unverified_damage_is_survived(void **state)
         load_file(&log, small_logs[i]);
         for (size_t at = LOG_MAGIC_BYTES; at < log.len; at++) {
             uint8_t was = log.ptr[at];
-            const uint8_t tries[] = {0, 0xff, 0xfb, 0xfd, (uint8_t)(was ^ 0x80), (uint8_t)(was + 1)};
+            const uint8_t tries[] = {
+                0, 0xff, 0xfb, 0xfd, (uint8_t)(was ^ 0x80), (uint8_t)(was + 1)};
             for (size_t k = 0; k < sizeof tries; k++) {
                 log.ptr[at] = tries[k];
                 struct outcome outcome = read_all(events_of(&log), &unverified_options, NULL);

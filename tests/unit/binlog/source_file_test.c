@@ -44,8 +44,8 @@ static void gives_a_rotation_then_all_events(void **state)
     assert_int_equal(source->next(source, 0, &event, &err), SOURCE_EVENT);
     assert_int_equal(event.ptr[4], EVENT_ROTATE);
     assert_int_equal(event.len, size_at(event, 0));
-    struct slice name = slice_of(event.ptr + EVENT_HEADER_BYTES + 8,
-                                 event.len - EVENT_HEADER_BYTES - 8);
+    struct slice name =
+        slice_of(event.ptr + EVENT_HEADER_BYTES + 8, event.len - EVENT_HEADER_BYTES - 8);
     assert_true(slice_eq_str(name, "integers.binlog"));
     size_t at = LOG_MAGIC_BYTES;
     for (; at < log.len; at += size_at(buf_bytes(&log), at)) {
@@ -96,7 +96,8 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     struct err err;
-    write_temporary(slice_of_str("\xfd" "bin and so on"));
+    write_temporary(slice_of_str("\xfd"
+                                 "bin and so on"));
     assert_null(source_file_open(path, &err));
     assert_int_equal(err.class, ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "encrypted"));
@@ -115,7 +116,8 @@ static void sizes_that_cannot_be_are_corrupt(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct buf log = {0};
         struct err err;
-        buf_str(&log, "\xfe" "bin");
+        buf_str(&log, "\xfe"
+                      "bin");
         put_event(&log, EVENT_XID, 0, "12345678", 8);
         for (unsigned k = 0; k < 4; k++)
             log.ptr[LOG_MAGIC_BYTES + 9 + k] = (uint8_t)(sizes[i] >> (8 * k));

@@ -162,13 +162,13 @@ static void bad_metadata_fields_are_refused(void **state)
 {
     (void)state;
     static const struct damage damages[] = {
-        {"\x0e\x00", 2, ERR_UNSUPPORTED},         // the first field that no server has
-        {"\x00\x00", 2, ERR_UNSUPPORTED},         // no field at all
-        {"\x04\x02\x01v", 4, ERR_CORRUPT},        // names, which were there before
-        {"\x08\x01\x02", 3, ERR_CORRUPT},         // a key of the third column of two
-        {"\x08\x02\x00", 3, ERR_CORRUPT},         // longer than it is
-        {"\x0c\x02\x80\x00", 4, ERR_CORRUPT},     // visibility, which was there before
-        {"\x06\x01\x01", 3, ERR_CORRUPT},         // labels of an ENUM that is not there
+        {"\x0e\x00", 2, ERR_UNSUPPORTED},     // the first field that no server has
+        {"\x00\x00", 2, ERR_UNSUPPORTED},     // no field at all
+        {"\x04\x02\x01v", 4, ERR_CORRUPT},    // names, which were there before
+        {"\x08\x01\x02", 3, ERR_CORRUPT},     // a key of the third column of two
+        {"\x08\x02\x00", 3, ERR_CORRUPT},     // longer than it is
+        {"\x0c\x02\x80\x00", 4, ERR_CORRUPT}, // visibility, which was there before
+        {"\x06\x01\x01", 3, ERR_CORRUPT},     // labels of an ENUM that is not there
         {"\x07\xfe\xff\xff\xff\xff\xff\xff\xff\xff", 10, ERR_CORRUPT}, // 2^64 - 1 bytes
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
