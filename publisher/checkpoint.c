@@ -15,6 +15,7 @@
 
 #define VERSION 1
 #define CONSUME_MS 100
+#define NEW_TOPIC_PAUSE_MS 50
 #define TOPIC_PARTITIONS_MAX 100000
 #define KEY_CHECKPOINT "{\"kind\":\"checkpoint\"}"
 
@@ -223,10 +224,26 @@ static bool take_message(struct checkpoint_log *log, const rd_kafka_message_t *m
     return err_wrap(err, "topic %s, offset %lld", topic, (long long)message->offset);
 }
 
-static bool read_to_end(rd_kafka_topic_t *topic, struct checkpoint_log *log, struct err *err)
+// Where the topic ends now. A broker may hear of a new topic later than the one that told us of it.
+static bool find_end(rd_kafka_t *rk, const char *name, int64_t *end, struct err *err)
 {
     uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
-    bool end = false;
+    int64_t first;
+    while (!kafka_watermarks(rk, name, 0, &first, end, err)) {
+        if (err->class != ERR_UNAVAILABLE || clock_steady_ms() > until_ms)
+            return false;
+        if (!stop_sleep_ms(NEW_TOPIC_PAUSE_MS))
+            return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
+    }
+    return true;
+}
+
+// To the offset: a publisher that is running may write faster than the end can be reached.
+static bool read_to(rd_kafka_topic_t *topic, int64_t offset, struct checkpoint_log *log,
+                    struct err *err)
+{
+    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+    bool end = offset == 0;
     while (!end) {
         rd_kafka_message_t *message = rd_kafka_consume(topic, 0, CONSUME_MS);
         if (!message && clock_steady_ms() > until_ms)
@@ -238,6 +255,7 @@ static bool read_to_end(rd_kafka_topic_t *topic, struct checkpoint_log *log, str
             continue;
         until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
         bool ok = take_message(log, message, &end, err);
+        end = end || message->offset + 1 >= offset;
         rd_kafka_message_destroy(message);
         if (!ok)
             return false;
@@ -250,6 +268,7 @@ bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpo
 {
     struct buf name = {0};
     int32_t n_partitions;
+    int64_t end;
     rd_kafka_topic_t *topic = NULL;
     checkpoint_topic_name(&name, config->source.name);
     bool ok = kafka_partition_count(rk, buf_cstr(&name), &n_partitions, err);
@@ -261,13 +280,16 @@ bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpo
                      buf_cstr(&name), (int)n_partitions);
         goto out;
     }
+    ok = find_end(rk, buf_cstr(&name), &end, err);
+    if (!ok)
+        goto out;
     topic = rd_kafka_topic_new(rk, buf_cstr(&name), NULL);
     ok = topic && !rd_kafka_consume_start(topic, 0, RD_KAFKA_OFFSET_BEGINNING);
     if (!ok) {
         kafka_err(err, rd_kafka_last_error(), buf_cstr(&name));
         goto out;
     }
-    ok = read_to_end(topic, log, err);
+    ok = read_to(topic, end, log, err);
     rd_kafka_consume_stop(topic, 0);
 out:
     if (topic)
