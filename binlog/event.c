@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event: header, checksum, format description, and the table of all types.
 //
-//   header     timestamp 4 · type 1 · server id 4 · size 4 · end position 4 · flags 2, little-endian; then as many bytes
+//   header     timestamp 4 · type 1 · server id 4 · size 4 · end position 4 · flags 2,
+//              little-endian; then as many bytes
 //              more as the format description's header length says beyond 19
-//   body       a post-header of the length that the format description gives for the type, then the rest
+//   body       a post-header of the length that the format description gives for the type, then the
+//              rest
 //   checksum   CRC-32 (zlib's) of all before it, 4 bytes, where the format description says so
 //
-// Invariant: every event of a log is decoded, or ignored for the reason in the table, or refused with it. A type that is
-// not in the table passes only with the ignorable flag (MySQL manual: "Binary Log Event", LOG_EVENT_IGNORABLE_F).
+// Invariant: every event of a log is decoded, or ignored for the reason in the table, or refused
+// with it. A type that is not in the table passes only with the ignorable flag (MySQL manual:
+// "Binary Log Event", LOG_EVENT_IGNORABLE_F).
 #include "binlog/event.h"
 
 #include <stdio.h>
@@ -131,8 +134,8 @@ static bool parse_header(struct slice bytes, struct event *event, struct err *er
     return true;
 }
 
-// CRC-32 of the event without its last four bytes. A format description is summed as if it had never been in use: the
-// server clears that flag in place when it closes the file.
+// CRC-32 of the event without its last four bytes. A format description is summed as if it had
+// never been in use: the server clears that flag in place when it closes the file.
 static uint32_t checksum_of(const struct event *event)
 {
     struct slice bytes = event->bytes;
@@ -165,8 +168,8 @@ static bool verify_checksum(const struct event *event, struct err *err)
                   event_kind_of(event->code)->name, want, got);
 }
 
-// A rotation that heads a dump is made before its sender has read the file's format: whether it has a checksum shows in
-// the bytes alone.
+// A rotation that heads a dump is made before its sender has read the file's format: whether it has
+// a checksum shows in the bytes alone.
 static bool artificial_rotate_has_checksum(const struct event *event, size_t header_bytes)
 {
     return event->bytes.len >= header_bytes + EVENT_CHECKSUM_BYTES &&
@@ -200,8 +203,8 @@ bool event_parse(struct slice bytes, const struct event_format *format, bool ver
     return !has_checksum || !verify || verify_checksum(event, err);
 }
 
-// Servers that know checksums say so in every format description, and put one on it whatever they say: MySQL since
-// 5.6.1, MariaDB since 5.3.0.
+// Servers that know checksums say so in every format description, and put one on it whatever they
+// say: MySQL since 5.6.1, MariaDB since 5.3.0.
 static bool server_knows_checksums(const struct event_format *format)
 {
     unsigned major = 0;
@@ -313,7 +316,8 @@ bool event_read_rotate(const struct event *event, struct slice *name, uint64_t *
     return true;
 }
 
-// v1: the file's name; the position is in the header. v2: fields type · length · value: 1 the name, 2 the position.
+// v1: the file's name; the position is in the header. v2: fields type · length · value: 1 the name,
+// 2 the position.
 bool event_read_heartbeat(const struct event *event, struct slice *name, uint64_t *pos,
                           struct err *err)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event: one entry of a binlog: header, body, checksum; and the log's format, which says how long these are.
-// What this version does with each type stands in one table in event.c.
+// Event: one entry of a binlog: header, body, checksum; and the log's format, which says how long
+// these are. What this version does with each type stands in one table in event.c.
 #ifndef TAILRACE_BINLOG_EVENT_H
 #define TAILRACE_BINLOG_EVENT_H
 
@@ -115,8 +115,9 @@ struct event {
     struct slice body;  // behind the header, before the checksum
 };
 
-// Reads the header, finds the body and, with `verify`, proves the checksum. ERR_CORRUPT, with offsets from the start of
-// the event. A format description is left to event_format_parse, checksum included: it brings its own format.
+// Reads the header, finds the body and, with `verify`, proves the checksum. ERR_CORRUPT, with
+// offsets from the start of the event. A format description is left to event_format_parse, checksum
+// included: it brings its own format.
 MUST_CHECK bool event_parse(struct slice bytes, const struct event_format *format, bool verify,
                             struct event *event, struct err *err);
 
@@ -143,7 +144,8 @@ bool event_refuse_incident(const struct event *event, struct err *err);
 MUST_CHECK bool event_read_rotate(const struct event *event, struct slice *name, uint64_t *pos,
                                   struct err *err);
 
-// Where the server is, of both kinds of heartbeats; v1 has the low 32 bits of the position. ERR_CORRUPT.
+// Where the server is, of both kinds of heartbeats; v1 has the low 32 bits of the position.
+// ERR_CORRUPT.
 MUST_CHECK bool event_read_heartbeat(const struct event *event, struct slice *name, uint64_t *pos,
                                      struct err *err);
 

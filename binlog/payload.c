@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payload: see payload.h. MySQL manual: "Binary Log Transaction Compression", Transaction_payload_event.
+// Payload: see payload.h. MySQL manual: "Binary Log Transaction Compression",
+// Transaction_payload_event.
 //
-//   TRANSACTION_PAYLOAD   fields: type · length · value, all length-encoded, up to type 0, which has no length:
-//                         1 bytes of the payload · 2 compression (0 zstd, 255 none) · 3 bytes uncompressed;
-//                         then the payload, to the end: whole events, without checksums
-//   MariaDB               one byte: 0x80 | algorithm (0 zlib) << 4 | n · uncompressed bytes, n bytes big-endian · zlib
+//   TRANSACTION_PAYLOAD   fields: type · length · value, all length-encoded, up to type 0, which
+//                         has no length: 1 bytes of the payload · 2 compression (0 zstd, 255 none)
+//                         · 3 bytes uncompressed; then the payload, to the end: whole events,
+//                         without checksums
+//   MariaDB               one byte: 0x80 | algorithm (0 zlib) << 4 | n · uncompressed bytes, n
+//                         bytes big-endian · zlib
 //
 // Memory grows with what really comes out, never with a length that an event only claims.
 #include "binlog/payload.h"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payload: what servers compress. MySQL packs the events of a transaction into one TRANSACTION_PAYLOAD_EVENT (zstd),
-// MariaDB the rows or the statement of one event (zlib).
+// Payload: what servers compress. MySQL packs the events of a transaction into one
+// TRANSACTION_PAYLOAD_EVENT (zstd), MariaDB the rows or the statement of one event (zlib).
 #ifndef TAILRACE_BINLOG_PAYLOAD_H
 #define TAILRACE_BINLOG_PAYLOAD_H
 
 #include "binlog/event.h"
 #include "common/buf.h"
 
-// The events inside a transaction payload, one after the other. Memory is the decompressor's window and the largest
-// event inside, whatever the transaction's size. {0} is one that was never used.
+// The events inside a transaction payload, one after the other. Memory is the decompressor's window
+// and the largest event inside, whatever the transaction's size. {0} is one that was never used.
 struct payload {
     bool is_compressed;
     struct slice input; // what was not yet read of the outer event
@@ -18,21 +18,25 @@ struct payload {
     void *context; // ZSTD_DCtx
 };
 
-// Borrows the outer event until payload_next has said that nothing is left. ERR_CORRUPT, ERR_UNSUPPORTED.
+// Borrows the outer event until payload_next has said that nothing is left. ERR_CORRUPT,
+// ERR_UNSUPPORTED.
 MUST_CHECK bool payload_begin(struct payload *payload, const struct event *outer, struct err *err);
 
-// The next event inside, without a checksum, borrowed until the next call; empty when nothing is left.
+// The next event inside, without a checksum, borrowed until the next call; empty when nothing is
+// left.
 MUST_CHECK bool payload_next(struct payload *payload, struct slice *event, struct err *err);
 
 void payload_deinit(struct payload *payload);
 
-// What MariaDB compressed, in the clear; memory that is used again for the next event. {0} is an empty one.
+// What MariaDB compressed, in the clear; memory that is used again for the next event. {0} is an
+// empty one.
 struct plain {
     struct buf bytes;
     void *stream; // z_stream
 };
 
-// Replaces what is left under the cursor by its uncompressed form, which lives until the next call. ERR_CORRUPT.
+// Replaces what is left under the cursor by its uncompressed form, which lives until the next call.
+// ERR_CORRUPT.
 MUST_CHECK bool plain_inflate(struct plain *plain, struct cursor *cur, struct err *err);
 
 void plain_deinit(struct plain *plain);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Query: see query.h. MySQL manual: "Binary Log Event", Query_event.
 //
-//   post-header   thread 4 · seconds 4 · length of db 1 · error 2 · length of the status variables 2
-//   body          status variables (code 1, value of a length that the code gives) · db, NUL · statement, to the end;
+//   post-header   thread 4 · seconds 4 · length of db 1 · error 2 · length of the status variables
+//                 2
+//   body          status variables (code 1, value of a length that the code gives) · db, NUL ·
+//                 statement, to the end;
 //                 MariaDB's QUERY_COMPRESSED_EVENT: the statement compressed (see payload.c)
 //
-// Statements are cut into words, quoted names and single characters; comments are space, but what stands in an executable
-// comment (/*!50000 … */, /*M! … */) counts. Classified by the first words, never parsed any further than the table's name.
-// A first word that stands in no list is QUERY_UNKNOWN: it is refused, not guessed.
+// Statements are cut into words, quoted names and single characters; comments are space, but what
+// stands in an executable comment (/*!50000 … */, /*M! … */) counts. Classified by the first words,
+// never parsed any further than the table's name. A first word that stands in no list is
+// QUERY_UNKNOWN: it is refused, not guessed.
 #include "binlog/query.h"
 
 #include "binlog/charset.h"
@@ -27,7 +30,8 @@ enum status_code {
     STATUS_CATALOG_NZ = 6,
 };
 
-// Skips one status variable; false for one that stands behind the character set in every server's order.
+// Skips one status variable; false for one that stands behind the character set in every server's
+// order.
 static bool skip_status(uint8_t code, struct cursor *cur)
 {
     switch (code) {
@@ -169,8 +173,8 @@ static void skip_spaces(struct slice *text)
     }
 }
 
-// Length of what stands before the closing quote; a doubled quote is part of it, and so is what a backslash escapes in
-// a string.
+// Length of what stands before the closing quote; a doubled quote is part of it, and so is what a
+// backslash escapes in a string.
 static size_t quoted_length(struct slice text, uint8_t quote)
 {
     size_t i = 0;
@@ -380,8 +384,8 @@ static enum query_kind classify_rollback(struct slice text, struct arena *arena,
     return next_is(&text, "TO") ? QUERY_ROLLBACK_TO : QUERY_ROLLBACK;
 }
 
-// MariaDB's SET STATEMENT variable = value, … FOR statement is that statement; any other SET (PASSWORD, DEFAULT ROLE, …)
-// concerns users.
+// MariaDB's SET STATEMENT variable = value, … FOR statement is that statement; any other SET
+// (PASSWORD, DEFAULT ROLE, …) concerns users.
 static enum query_kind classify_set(struct slice text, struct arena *arena, struct ddl *ddl)
 {
     if (!next_is(&text, "STATEMENT"))

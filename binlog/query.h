@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Query: statements that are logged as text: transaction control and DDL; and what must not be there in row format.
+// Query: statements that are logged as text: transaction control and DDL; and what must not be
+// there in row format.
 #ifndef TAILRACE_BINLOG_QUERY_H
 #define TAILRACE_BINLOG_QUERY_H
 
@@ -28,21 +29,23 @@ enum query_kind {
     QUERY_UNKNOWN,
 };
 
-// Reads QUERY_EVENT and MariaDB's compressed form. Borrows from the event, or from `plain`. ERR_CORRUPT.
+// Reads QUERY_EVENT and MariaDB's compressed form. Borrows from the event, or from `plain`.
+// ERR_CORRUPT.
 MUST_CHECK bool query_parse(struct query *query, const struct event *event,
                             const struct event_format *format, struct plain *plain,
                             struct err *err);
 
-// Classifies a statement. For QUERY_DDL kind, db and table of *ddl are set (`db` is the one that the statement names,
-// else `current_db`; in the arena or borrowed); for others *ddl is left alone.
+// Classifies a statement. For QUERY_DDL kind, db and table of *ddl are set (`db` is the one that
+// the statement names, else `current_db`; in the arena or borrowed); for others *ddl is left alone.
 enum query_kind query_classify(struct slice statement, struct slice current_db, struct arena *arena,
                                struct ddl *ddl);
 
-// ERR_UNSUPPORTED with the statement's head and the way out, for QUERY_XA, _DML and _UNKNOWN. Always returns false.
+// ERR_UNSUPPORTED with the statement's head and the way out, for QUERY_XA, _DML and _UNKNOWN.
+// Always returns false.
 bool query_refuse(const struct query *query, enum query_kind kind, struct err *err);
 
-// Text as UTF-8: as it is where it is valid, else from the collation's character set, else as latin1, in which every
-// byte is a character. In the arena or borrowed.
+// Text as UTF-8: as it is where it is valid, else from the collation's character set, else as
+// latin1, in which every byte is a character. In the arena or borrowed.
 struct slice query_text(struct slice text, unsigned collation, struct arena *arena);
 
 #endif

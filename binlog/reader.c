@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader: see reader.h. A pull machine: each event sets `due`, the items that it gives rise to, and reader_next hands
-// them out one a call, in the order of `enum due`; only when none is due the next event is taken.
+// Reader: see reader.h. A pull machine: each event sets `due`, the items that it gives rise to, and
+// reader_next hands them out one a call, in the order of `enum due`; only when none is due the next
+// event is taken.
 //
 // Invariants
-//   - `position` names a point between transactions: it moves when a READER_COMMIT is handed out, and between
+//   - `position` names a point between transactions: it moves when a READER_COMMIT is handed out,
+//   and between
 //     transactions with what lies there. Inside one only `rows` moves.
-//   - Whatever is handed out between READER_BEGIN and READER_COMMIT was committed by the server: what it takes back
+//   - Whatever is handed out between READER_BEGIN and READER_COMMIT was committed by the server:
+//   what it takes back
 //     later (ROLLBACK after rows, XA) is refused.
-//   - One event lives at a time, and with it all that borrows from it; values that needed room live in `arena`, which is
+//   - One event lives at a time, and with it all that borrows from it; values that needed room live
+//   in `arena`, which is
 //     reset at each call. Nothing is allocated per event or row once the buffers have grown.
 #include "binlog/reader.h"
 
@@ -58,7 +62,7 @@ struct reader {
     struct reader_counts counts;
 };
 
-// --- where we are --------------------------------------------------------------------------------------------------------
+// --- where we are --------------------------------------------------------------------------------
 
 static void set_file(struct reader *reader, struct slice name)
 {
@@ -78,15 +82,17 @@ static void move_position(struct reader *reader)
     reader->position.pos = reader->next_pos;
 }
 
-// Between transactions the position follows the events, so that a quiet server's log can be purged. A dump by GTID may
-// begin in an earlier file than the position that it starts from: nothing moves back before something new was seen.
+// Between transactions the position follows the events, so that a quiet server's log can be purged.
+// A dump by GTID may begin in an earlier file than the position that it starts from: nothing moves
+// back before something new was seen.
 static void follow(struct reader *reader)
 {
     if (between_transactions(reader) && reader->follows && reader->file[0])
         move_position(reader);
 }
 
-// Made for this reader: the format description at the head of a dump that begins inside a file says so by its place.
+// Made for this reader: the format description at the head of a dump that begins inside a file says
+// so by its place.
 static bool is_made_up(const struct reader *reader, const struct event *event)
 {
     return event->flags & EVENT_FLAG_ARTIFICIAL || event->code == EVENT_HEARTBEAT ||
@@ -117,7 +123,7 @@ static bool fail_here(struct reader *reader, struct err *err)
                     SLICE_ARG(gtid));
 }
 
-// --- transactions --------------------------------------------------------------------------------------------------------
+// --- transactions --------------------------------------------------------------------------------
 
 static void begin_transaction(struct reader *reader, const struct event *event)
 {
@@ -236,7 +242,7 @@ static bool handle_query(struct reader *reader, const struct event *event, struc
     return query_refuse(&query, kind, err);
 }
 
-// --- rows ----------------------------------------------------------------------------------------------------------------
+// --- rows ----------------------------------------------------------------------------------------
 
 // Rows that no BEGIN heads come from old servers: the statement is the transaction.
 static void begin_statement(struct reader *reader, const struct event *event)
@@ -297,30 +303,22 @@ static bool handle_rows(struct reader *reader, const struct event *event, struct
     return true;
 }
 
-static bool keep_query(struct reader *reader, struct slice text)
+// The text of the statement whose rows follow. MySQL puts a length of one byte before it, which is
+// too small for most statements and of no use.
+static bool handle_rows_query(struct reader *reader, const struct event *event, struct err *err)
 {
+    struct cursor cur = event_cursor(event);
+    if (event->code == EVENT_ROWS_QUERY)
+        cursor_skip(&cur, 1);
+    struct slice text = cursor_rest(&cur);
+    if (cur.failed)
+        return event_too_short(event, &cur, err);
     buf_clear(&reader->query);
     buf_slice(&reader->query, query_text(text, 0, &reader->arena));
     return true;
 }
 
-// A length of one byte, which is too small for most statements and of no use, then the statement.
-static bool handle_rows_query(struct reader *reader, const struct event *event, struct err *err)
-{
-    struct cursor cur = event_cursor(event);
-    cursor_skip(&cur, 1);
-    if (cur.failed)
-        return event_too_short(event, &cur, err);
-    return keep_query(reader, cursor_rest(&cur));
-}
-
-static bool handle_annotate(struct reader *reader, const struct event *event, struct err *err)
-{
-    (void)err;
-    return keep_query(reader, event->body);
-}
-
-// --- the log itself ------------------------------------------------------------------------------------------------------
+// --- the log itself ------------------------------------------------------------------------------
 
 static bool ends_in_transaction(const struct reader *reader, struct err *err)
 {
@@ -362,18 +360,15 @@ static bool handle_rotate(struct reader *reader, const struct event *event, stru
     return true;
 }
 
-static bool handle_previous_gtids(struct reader *reader, const struct event *event, struct err *err)
+// What was executed before the file: where reading starts at its beginning, `executed` starts there.
+static bool handle_executed(struct reader *reader, const struct event *event, struct err *err)
 {
-    if (reader->options->start || !gtid_set_is_empty(&reader->position.executed))
+    struct gtid_set *executed = &reader->position.executed;
+    if (reader->options->start || !gtid_set_is_empty(executed))
         return true;
-    return gtid_set_decode(&reader->position.executed, event->body, err);
-}
-
-static bool handle_gtid_list(struct reader *reader, const struct event *event, struct err *err)
-{
-    if (reader->options->start || !gtid_set_is_empty(&reader->position.executed))
-        return true;
-    return transaction_read_gtid_list(event, &reader->position.executed, err);
+    if (event->code == EVENT_MARIADB_GTID_LIST)
+        return transaction_read_gtid_list(event, executed, err);
+    return gtid_set_decode(executed, event->body, err);
 }
 
 // A heartbeat's header has but 32 bits for the position: a smaller one than ours has wrapped.
@@ -411,7 +406,7 @@ static bool handle_payload(struct reader *reader, const struct event *event, str
     return payload_begin(&reader->payload, event, err);
 }
 
-// --- events --------------------------------------------------------------------------------------------------------------
+// --- events --------------------------------------------------------------------------------------
 
 typedef bool handler(struct reader *reader, const struct event *event, struct err *err);
 
@@ -433,13 +428,13 @@ static handler *const handlers[EVENT_CODES] = {
     [EVENT_DELETE_ROWS] = handle_rows,
     [EVENT_GTID] = handle_gtid,
     [EVENT_ANONYMOUS_GTID] = handle_gtid,
-    [EVENT_PREVIOUS_GTIDS] = handle_previous_gtids,
+    [EVENT_PREVIOUS_GTIDS] = handle_executed,
     [EVENT_TRANSACTION_PAYLOAD] = handle_payload,
     [EVENT_HEARTBEAT_V2] = handle_heartbeat,
     [EVENT_GTID_TAGGED] = handle_gtid,
-    [EVENT_MARIADB_ANNOTATE_ROWS] = handle_annotate,
+    [EVENT_MARIADB_ANNOTATE_ROWS] = handle_rows_query,
     [EVENT_MARIADB_GTID] = handle_gtid,
-    [EVENT_MARIADB_GTID_LIST] = handle_gtid_list,
+    [EVENT_MARIADB_GTID_LIST] = handle_executed,
     [EVENT_MARIADB_QUERY_COMPRESSED] = handle_query,
     [EVENT_MARIADB_WRITE_ROWS_COMPRESSED_V1] = handle_rows,
     [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED_V1] = handle_rows,
@@ -449,18 +444,14 @@ static handler *const handlers[EVENT_CODES] = {
     [EVENT_MARIADB_DELETE_ROWS_COMPRESSED] = handle_rows,
 };
 
-static bool ignore_event(struct reader *reader, const struct event *event)
-{
-    reader->counts.ignored[event->code]++;
-    return true;
-}
-
 static bool handle_event(struct reader *reader, const struct event *event, struct err *err)
 {
     const struct event_kind *kind = event_kind_of(event->code);
     bool is_ignorable = kind->action == EVENT_ACTION_NONE && event->flags & EVENT_FLAG_IGNORABLE;
-    if (kind->action == EVENT_ACTION_IGNORE || is_ignorable)
-        return ignore_event(reader, event);
+    if (kind->action == EVENT_ACTION_IGNORE || is_ignorable) {
+        reader->counts.ignored[event->code]++;
+        return true;
+    }
     if (kind->action != EVENT_ACTION_DECODE)
         return event_refuse(event, err);
     return handlers[event->code](reader, event, err);
@@ -535,7 +526,7 @@ static bool step(struct reader *reader, unsigned timeout_ms, enum source_result 
     return true;
 }
 
-// --- items ---------------------------------------------------------------------------------------------------------------
+// --- items ---------------------------------------------------------------------------------------
 
 static bool hand_out_begin(struct reader *reader, struct reader_item *item)
 {
@@ -613,13 +604,6 @@ static bool hand_out_commit(struct reader *reader, struct reader_item *item, str
     return true;
 }
 
-static bool hand_out_idle(struct reader *reader, struct reader_item *item)
-{
-    reader->due &= ~(unsigned)DUE_IDLE;
-    item->kind = READER_IDLE;
-    return true;
-}
-
 bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item *item,
                  struct err *err)
 {
@@ -641,8 +625,10 @@ bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item 
         }
         if (reader->due & DUE_COMMIT)
             return hand_out_commit(reader, item, err);
-        if (reader->due & DUE_IDLE)
-            return hand_out_idle(reader, item);
+        if (reader->due & DUE_IDLE) {
+            reader->due &= ~(unsigned)DUE_IDLE;
+            return true;
+        }
         arena_reset(&reader->arena);
         if (!step(reader, timeout_ms, &result, err))
             return false;
@@ -652,7 +638,7 @@ bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item 
     return true;
 }
 
-// --- the rest of the public face -----------------------------------------------------------------------------------------
+// --- the rest of the public face -----------------------------------------------------------------
 
 static bool check_start(const struct reader_options *options, struct err *err)
 {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Row event: see row.h. MySQL manual: "Binary Log Event", Rows_event.
 //
-//   post-header   table number 6 (4 where the post-header has 6 bytes) · flags 2 (1: last of its statement) ·
+//   post-header   table number 6 (4 where the post-header has 6 bytes) · flags 2 (1: last of its
+//                 statement) ·
 //                 v2 only: length of the extra data, these two bytes included
 //   body          extra data (partition numbers, NDB's) · number of columns n ·
-//                 columns present, (n + 7) / 8 bytes; for an update a second time, for the image after
+//                 columns present, (n + 7) / 8 bytes; for an update a second time, for the image
+//                 after
 //   rows          each image: null bits of the present columns, then the values that are not NULL;
-//                 an update has two images a row. To the end; at least one row, even when it has no bytes
+//                 an update has two images a row. To the end; at least one row, even when it has no
+//                 bytes
 //
 // MariaDB's compressed events have the rows as one zlib stream behind a head (see payload.c).
 #include "binlog/row.h"
@@ -46,7 +49,8 @@ static bool skip_extra(const struct event *event, struct cursor *cur, struct err
     return !cur->failed || event_too_short(event, cur, err);
 }
 
-// An event with the highest table number has no rows: it ends a statement whose tables were all left out.
+// An event with the highest table number has no rows: it ends a statement whose tables were all
+// left out.
 static bool is_dummy(uint64_t id, size_t id_bytes)
 {
     return id == (id_bytes == 4 ? UINT32_MAX : ((uint64_t)1 << 48) - 1);

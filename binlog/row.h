@@ -24,8 +24,8 @@ struct row_event {
     bool is_started; // a row was taken
 };
 
-// Reads all but the rows. Borrows from the event; rows that MariaDB compressed are put into `plain`.
-// Rows of a table that is not wanted are left unread. ERR_CORRUPT, ERR_UNSUPPORTED.
+// Reads all but the rows. Borrows from the event; rows that MariaDB compressed are put into
+// `plain`. Rows of a table that is not wanted are left unread. ERR_CORRUPT, ERR_UNSUPPORTED.
 MUST_CHECK bool row_event_parse(struct row_event *rows, const struct event *event,
                                 const struct event_format *format, struct table_maps *maps,
                                 struct plain *plain, struct err *err);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A binlog file as a source: see source_file.h.
 //
-//   file   magic fe 62 69 6e, then events without a gap; each says its own size at offset 9 of its header
+//   file   magic fe 62 69 6e, then events without a gap; each says its own size at offset 9 of its
+//          header
 //
-// The first event that comes out is an artificial rotation to the file's own name and position 4, as a server puts it at
-// the head of a dump: the reader above need not know what it reads from.
+// The first event that comes out is an artificial rotation to the file's own name and position 4,
+// as a server puts it at the head of a dump: the reader above need not know what it reads from.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/source_file.h"
 
@@ -46,7 +47,8 @@ static bool read_more(struct source_file *file, size_t room, ssize_t *n, struct 
     return true;
 }
 
-// Brings n bytes together, or as many as the file still has. Memory grows with what is read, not with what is claimed.
+// Brings n bytes together, or as many as the file still has. Memory grows with what is read, not
+// with what is claimed.
 static bool fill(struct source_file *file, size_t n, struct err *err)
 {
     if (in_block(file) >= n)

@@ -4,11 +4,12 @@
 //   post-header   table number 6 (4 where the post-header has 6 bytes) · flags 2
 //   body          db: length, bytes, NUL · table: the same · number of columns n · n type codes ·
 //                 length of the metadata, metadata of each column · nullable bits, (n + 7) / 8
-//   optional      to the end: type 1 · length · value (see `enum field`); since MySQL 8.0.1 and MariaDB 10.5
+//   optional      to the end: type 1 · length · value (see `enum field`); since MySQL 8.0.1 and
+//                 MariaDB 10.5
 //
-// Lengths and numbers are length-encoded integers. Bits of the nullable map start at the low end of a byte, those of
-// the optional metadata at the high end.
-// Invariant: a cached table map has the bytes of the event that made it; another event of that number replaces it.
+// Lengths and numbers are length-encoded integers. Bits of the nullable map start at the low end of
+// a byte, those of the optional metadata at the high end. Invariant: a cached table map has the
+// bytes of the event that made it; another event of that number replaces it.
 #include "binlog/table_map.h"
 
 #include "common/mem.h"
@@ -123,8 +124,8 @@ static bool is_character(const struct parse *parse, const struct column_format *
     }
 }
 
-// Metadata of one column. Two-byte forms keep the server's order: high byte first where the first byte is a code or a
-// precision, low byte first for lengths.
+// Metadata of one column. Two-byte forms keep the server's order: high byte first where the first
+// byte is a code or a precision, low byte first for lengths.
 static uint16_t read_meta(uint8_t code, struct cursor *cur)
 {
     switch (code) {
@@ -426,7 +427,8 @@ static bool resolve_columns(struct parse *parse, struct err *err)
     return true;
 }
 
-// The event's bytes are copied first: names, types and labels of the map may then borrow from the copy.
+// The event's bytes are copied first: names, types and labels of the map may then borrow from the
+// copy.
 static bool parse_map(struct table_map *map, const struct event *event,
                       const struct event_format *format, const struct table_filter *filter,
                       struct err *err)

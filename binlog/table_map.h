@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table map: what a TABLE_MAP_EVENT says of a table, and the bounded cache of them that row events refer to by number.
+// Table map: what a TABLE_MAP_EVENT says of a table, and the bounded cache of them that row events
+// refer to by number.
 #ifndef TAILRACE_BINLOG_TABLE_MAP_H
 #define TAILRACE_BINLOG_TABLE_MAP_H
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transaction: see transaction.h. MySQL manual: "Binary Log Event", Gtid_event.
 //
-//   GTID, ANONYMOUS_GTID   flags 1 · uuid 16 · number 8 · in the post-header of 42 bytes since 5.7: logical clock 1 + 8 + 8
-//                          · since 8.0.1: commit time 7 (microseconds; bit 55: the original one follows) ·
-//                          original commit time 7 · more that nothing here depends on, and later servers add to it
-//   GTID_TAGGED (8.3)      MySQL's serialization: version · bytes · last field that must be known · (field number, value)…;
-//                          numbers start with as many 1 bits as bytes follow; signed ones keep the sign in the lowest bit
-//   MariaDB GTID_LIST      count 4 (flags in its high bits), then domain 4 · server 4 · sequence 8 of the last of each
-//   MariaDB GTID           sequence 8 · domain 4 · flags 1 · more by flags; the server is in the event's header
+//   GTID, ANONYMOUS_GTID   flags 1 · uuid 16 · number 8; since 5.7, in a post-header of 42 bytes:
+//                          logical clock 1 + 8 + 8; since 8.0.1: commit time 7 (microseconds; bit
+//                          55: the original one follows) · original commit time 7; then more that
+//                          nothing here depends on, and that later servers add to
+//   GTID_TAGGED (8.3)      MySQL's serialization: version · bytes · last field that must be known ·
+//                          (field number, value)…; numbers start with as many 1 bits as bytes
+//                          follow; signed ones keep the sign in the lowest bit
+//   MariaDB GTID           sequence 8 · domain 4 · flags 1 · more by flags; the server is in the
+//                          event's header
+//   MariaDB GTID_LIST      count 4 (flags in its high bits), then domain 4 · server 4 · sequence 8
+//                          of the last of each
 #include "binlog/transaction.h"
 
 #include <stdio.h>
@@ -174,7 +178,8 @@ static bool name_tagged(struct transaction *transaction, const struct event *eve
     return take_gtid(transaction, &gtid, err);
 }
 
-// A MariaDB GTID event stands for BEGIN, unless it is standalone: then one statement follows, which ends by itself.
+// A MariaDB GTID event stands for BEGIN, unless it is standalone: then one statement follows, which
+// ends by itself.
 static bool name_mariadb(struct transaction *transaction, const struct event *event,
                          struct err *err)
 {

@@ -30,8 +30,8 @@ struct transaction {
 // Begins one without a name: its id is file:pos.
 void transaction_begin(struct transaction *transaction, const char *file, uint64_t pos);
 
-// Names the transaction that was just begun from a GTID event of any kind, and sets its commit time: the original one,
-// which is the same on every replica. ERR_CORRUPT, ERR_UNSUPPORTED.
+// Names the transaction that was just begun from a GTID event of any kind, and sets its commit
+// time: the original one, which is the same on every replica. ERR_CORRUPT, ERR_UNSUPPORTED.
 MUST_CHECK bool transaction_name(struct transaction *transaction, const struct event *event,
                                  const struct event_format *format, struct err *err);
 

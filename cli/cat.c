@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// tailrace-cat: binlog files as canonical JSON records, one a line, without any server. What was decoded before a fault
-// is always written before the fault is told. Output is the same for the same file: `ts_ms` is the commit time, as a
-// file has no other.
+// tailrace-cat: binlog files as canonical JSON records, one a line, without any server. What was
+// decoded before a fault is always written before the fault is told. Output is the same for the
+// same file: `ts_ms` is the commit time, as a file has no other.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/reader.h"
 #include "binlog/source_file.h"

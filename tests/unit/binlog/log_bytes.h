@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of binlogs for tests: golden files as they are, events made by hand, and a source that reads from memory.
-// Tests run from the root of the project.
+// Bytes of binlogs for tests: golden files as they are, events made by hand, and a source that
+// reads from memory. Tests run from the root of the project.
 #ifndef TAILRACE_TESTS_UNIT_BINLOG_LOG_BYTES_H
 #define TAILRACE_TESTS_UNIT_BINLOG_LOG_BYTES_H
 
@@ -67,7 +67,8 @@ static inline size_t size_at(struct slice log, size_t at)
     return cursor_u32(&cur);
 }
 
-// Where the n-th (from 0) event of that type starts in a log with its magic; fails the test where there is none.
+// Where the n-th (from 0) event of that type starts in a log with its magic; fails the test where
+// there is none.
 static inline size_t find_event(struct slice log, uint8_t code, size_t n)
 {
     for (size_t at = LOG_MAGIC_BYTES; at + EVENT_HEADER_BYTES <= log.len; at += size_at(log, at))
@@ -77,7 +78,8 @@ static inline size_t find_event(struct slice log, uint8_t code, size_t n)
     return 0;
 }
 
-// Events from memory, without the magic. What does not make a whole event any more comes out as it is.
+// Events from memory, without the magic. What does not make a whole event any more comes out as it
+// is.
 struct memory_source {
     struct source source;
     struct slice left;

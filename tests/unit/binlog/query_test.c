@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Query: what statements are taken for. Expected values are what the manuals say that the statements do.
+// Query: what statements are taken for. Expected values are what the manuals say that the
+// statements do.
 #include "binlog/query.h"
 #include "tests/unit/binlog/log_bytes.h"
 
@@ -86,7 +87,8 @@ static void classifies_statements(void **state)
     arena_deinit(&arena);
 }
 
-// Every prefix of every statement, in memory of just that size, so that a sanitizer sees any byte read behind it.
+// Every prefix of every statement, in memory of just that size, so that a sanitizer sees any byte
+// read behind it.
 static void prefixes_stay_inside(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader: the state machine over golden logs, and what it says to damaged ones. That the values are right is shown by
-// tests/golden/run.sh.
+// Reader: the state machine over golden logs, and what it says to damaged ones. That the values are
+// right is shown by tests/golden/run.sh.
 #include "binlog/reader.h"
 #include "tests/unit/binlog/log_bytes.h"
 
@@ -244,7 +244,8 @@ static void every_flipped_bit_is_noticed(void **state)
     }
 }
 
-// Without checksums damage may pass as another value, but it never crashes and never has another class.
+// Without checksums damage may pass as another value, but it never crashes and never has another
+// class.
 static void unverified_damage_is_survived(void **state)
 {
     (void)state;

@@ -188,7 +188,8 @@ static void lies_about_tables_and_columns_are_corrupt(void **state)
     close_log(&fixture);
 }
 
-// INSERT INTO t () VALUES () with MINIMAL images: one row of no bytes. Rows of no bytes before others cannot be.
+// INSERT INTO t () VALUES () with MINIMAL images: one row of no bytes. Rows of no bytes before
+// others cannot be.
 static void a_row_may_have_no_bytes(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A binlog file as a source: the rotation it starts with, whole events, and files that are cut, encrypted or none.
+// A binlog file as a source: the rotation it starts with, whole events, and files that are cut,
+// encrypted or none.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/source_file.h"
 #include "tests/unit/binlog/log_bytes.h"

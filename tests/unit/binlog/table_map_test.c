@@ -120,7 +120,8 @@ static void unwanted_tables_are_not_read(void **state)
     buf_deinit(&log);
 }
 
-// Optional metadata may end at any field, so a prefix can be whole; it must never be anything but that or corrupt.
+// Optional metadata may end at any field, so a prefix can be whole; it must never be anything but
+// that or corrupt.
 static void prefixes_are_corrupt(void **state)
 {
     (void)state;
