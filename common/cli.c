@@ -71,7 +71,6 @@ bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand,
     int code;
     build_tables(cli, longs, letters);
     opterr = 0;
-    optind = 0; // a program may parse twice: its own options, then those of a command
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         if (code == CODE_HELP) {
             print_help(cli);

@@ -19,7 +19,7 @@
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MOST_MS 30000
-#define STOP_GRACE_MS 500 // for the batch in flight, once the stop flag is raised
+#define STOP_GRACE_MS 500     // for the batch in flight, once the stop flag is raised
 #define FAULT_GRACE_MS 120000 // else: the client libraries' own time limits end it before
 #define LEAVE_MS 300
 
@@ -152,7 +152,8 @@ static bool run_session(const struct applier *applier, bool *opened, struct work
     *stats = (struct worker_stats){0};
     *opened = open_session(&session, err);
     if (*opened)
-        log_info("joined", LOG_FIELDS(log_str("group", session.group), log_str("owner", session.owner)));
+        log_info("joined",
+                 LOG_FIELDS(log_str("group", session.group), log_str("owner", session.owner)));
     bool done = *opened && consumer_run(session.consumer, err);
     close_session(&session, stats);
     if (*opened)
@@ -183,9 +184,9 @@ bool applier_run(const struct applier *applier, struct err *err)
             return false;
         if (stats.batches > 0)
             backoff_reset(&backoff);
-        log_warn("session failed, another follows",
-                 LOG_FIELDS(log_str("reason", err->text),
-                            log_u64("in_ms", backoff_next_ms(&backoff))));
+        log_warn(
+            "session failed, another follows",
+            LOG_FIELDS(log_str("reason", err->text), log_u64("in_ms", backoff_next_ms(&backoff))));
         if (!backoff_wait(&backoff))
             return true;
     }

@@ -166,11 +166,12 @@ static bool effect_of(struct batch *batch, const struct change *change, struct e
                       struct err *err)
 {
     if (change->op == CHANGE_TRUNCATE)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "TRUNCATE of " SLICE_FMT "." SLICE_FMT
-                       " is not applied by this version: empty the table's copy in the target, then "
-                       "go on behind it with `tailrace offsets reset`",
-                       SLICE_ARG(change->table->db), SLICE_ARG(change->table->name));
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "TRUNCATE of " SLICE_FMT "." SLICE_FMT
+            " is not applied by this version: empty the table's copy in the target, then "
+            "go on behind it with `tailrace offsets reset`",
+            SLICE_ARG(change->table->db), SLICE_ARG(change->table->name));
     const struct value *row = change->op == CHANGE_DELETE ? change->before : change->after;
     if (!row)
         return err_set(err, ERR_CORRUPT, "a change of kind %c without its row image", change->op);
@@ -243,12 +244,11 @@ bool batch_add(struct batch *batch, const struct batch_record *record, bool *tak
 bool batch_blame(struct err *err, const struct batch *batch, const struct effect *effect)
 {
     const struct batch_partition *partition = &batch->partitions[effect->partition];
-    return err_wrap(err,
-                    "topic %s partition %d offset %lld, GTID " SLICE_FMT ", " SLICE_FMT
-                    "." SLICE_FMT " %.*s",
-                    partition->topic, (int)partition->partition, (long long)effect->offset,
-                    SLICE_ARG(effect->gtid.len ? effect->gtid : slice_of_str("none")),
-                    SLICE_ARG(effect->table->db), SLICE_ARG(effect->table->name),
-                    (int)(effect->key.len < 200 ? effect->key.len : 200),
-                    (const char *)effect->key.ptr);
+    return err_wrap(
+        err,
+        "topic %s partition %d offset %lld, GTID " SLICE_FMT ", " SLICE_FMT "." SLICE_FMT " %.*s",
+        partition->topic, (int)partition->partition, (long long)effect->offset,
+        SLICE_ARG(effect->gtid.len ? effect->gtid : slice_of_str("none")),
+        SLICE_ARG(effect->table->db), SLICE_ARG(effect->table->name),
+        (int)(effect->key.len < 200 ? effect->key.len : 200), (const char *)effect->key.ptr);
 }

@@ -34,7 +34,8 @@ struct batch_partition {
     int64_t from; // offset at which the checkpoint must stand (SINK_OFFSET_NONE: none yet)
     int64_t next; // offset after the batch
     char gtid[GTID_TEXT_MAX];
-    char file[POSITION_FILE_MAX]; // "": the batch has no change of it, and the position is not known
+    char
+        file[POSITION_FILE_MAX]; // "": the batch has no change of it, and the position is not known
     uint64_t pos;
     uint64_t ts_us;
 };
@@ -52,10 +53,10 @@ struct batch {
     size_t n_effects;
     struct batch_partition *partitions;
     size_t n_partitions;
-    struct arena arena;           // for the decoded values of this batch's records
-    const struct table **tables;  // the shapes in it
-    uint32_t *slots;              // by hash: number of the effect + 1, 0 is free
-    size_t n_tables, n_slots;     // n_slots is a power of two
+    struct arena arena;          // for the decoded values of this batch's records
+    const struct table **tables; // the shapes in it
+    uint32_t *slots;             // by hash: number of the effect + 1, 0 is free
+    size_t n_tables, n_slots;    // n_slots is a power of two
     size_t cap_effects, cap_partitions, cap_tables;
 };
 

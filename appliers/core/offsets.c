@@ -98,7 +98,8 @@ static bool read_target(struct offsets *offsets, struct err *err)
         if (place)
             place->checkpoint = checkpoints[i];
         else
-            fprintf(stderr, "topic %s partition %d has a checkpoint, but is not in Kafka any more\n",
+            fprintf(stderr,
+                    "topic %s partition %d has a checkpoint, but is not in Kafka any more\n",
                     checkpoints[i].topic, (int)checkpoints[i].partition);
     }
     free(checkpoints);
@@ -106,10 +107,11 @@ static bool read_target(struct offsets *offsets, struct err *err)
 }
 
 // A member's assignment, as the consumer protocol has it: version, then topics with their partitions.
-static void read_assignment(struct offsets *offsets, const struct rd_kafka_group_member_info *member)
+static void read_assignment(struct offsets *offsets,
+                            const struct rd_kafka_group_member_info *member)
 {
-    struct cursor cur = cursor_of(
-        slice_of(member->member_assignment, (size_t)member->member_assignment_size));
+    struct cursor cur =
+        cursor_of(slice_of(member->member_assignment, (size_t)member->member_assignment_size));
     cursor_skip(&cur, 2);
     uint64_t n_topics = cursor_be(&cur, 4);
     for (uint64_t i = 0; i < n_topics && !cur.failed; i++) {
@@ -211,11 +213,11 @@ static bool visit_message(struct offsets *offsets, struct place *place,
     return true;
 }
 
-static bool scan_message(struct offsets *offsets, const rd_kafka_message_t *message, visit_fn *visit,
-                         const void *with, struct err *err)
+static bool scan_message(struct offsets *offsets, const rd_kafka_message_t *message,
+                         visit_fn *visit, const void *with, struct err *err)
 {
-    struct place *place = find_place(
-        offsets, message->rkt ? rd_kafka_topic_name(message->rkt) : "", message->partition);
+    struct place *place = find_place(offsets, message->rkt ? rd_kafka_topic_name(message->rkt) : "",
+                                     message->partition);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (place)
             place->is_done = true;
@@ -244,8 +246,8 @@ static bool start_scan(struct offsets *offsets, struct err *err)
         struct place *place = &offsets->places[i];
         if (place->is_done)
             continue;
-        rd_kafka_topic_partition_list_add(list, place->kafka.topic, place->kafka.partition)->offset =
-            place->found;
+        rd_kafka_topic_partition_list_add(list, place->kafka.topic, place->kafka.partition)
+            ->offset = place->found;
         place->found = -1;
     }
     rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_assign(offsets->rk, list) : 0;
@@ -323,15 +325,16 @@ static void print_json(const struct offsets *offsets, const struct place *place)
         buf_str(&out, ",\"offset\":null");
     else
         buf_printf(&out, ",\"offset\":%" PRId64, checkpoint->offset);
-    buf_printf(&out, ",\"first\":%" PRId64 ",\"end\":%" PRId64 ",\"lag_records\":%" PRId64
-                     ",\"lag_seconds\":%.3f,\"gtid\":",
+    buf_printf(&out,
+               ",\"first\":%" PRId64 ",\"end\":%" PRId64 ",\"lag_records\":%" PRId64
+               ",\"lag_seconds\":%.3f,\"gtid\":",
                place->kafka.first, place->kafka.end, lag_records(place), lag_seconds(place));
     json_write_string(&out, slice_of_str(checkpoint->gtid));
     buf_str(&out, ",\"file\":");
     json_write_string(&out, slice_of_str(checkpoint->file));
-    buf_printf(&out, ",\"pos\":%" PRIu64 ",\"ts_us\":%" PRIu64 ",\"applied_at_us\":%" PRIu64
-                     ",\"owner\":",
-               checkpoint->pos, checkpoint->ts_us, checkpoint->applied_at_us);
+    buf_printf(
+        &out, ",\"pos\":%" PRIu64 ",\"ts_us\":%" PRIu64 ",\"applied_at_us\":%" PRIu64 ",\"owner\":",
+        checkpoint->pos, checkpoint->ts_us, checkpoint->applied_at_us);
     json_write_string(&out, slice_of_str(checkpoint->owner));
     buf_str(&out, ",\"member\":");
     json_write_string(&out, slice_of_str(place->member));
@@ -493,8 +496,9 @@ static bool visit_gtid(const struct change *change, const void *with, bool *foun
 {
     struct gtid gtid;
     if (change->source.gtid.len == 0)
-        return err_set(err, ERR_USAGE,
-                       "the record has no GTID: GTIDs were off on the source; use time: or offset:");
+        return err_set(
+            err, ERR_USAGE,
+            "the record has no GTID: GTIDs were off on the source; use time: or offset:");
     if (!gtid_parse(&gtid, change->source.gtid, err))
         return false;
     *found = !gtid_set_contains(with, &gtid);
@@ -512,8 +516,8 @@ static bool to_gtid(struct offsets *offsets, const char *rest, struct err *err)
         if (place->is_done)
             place->found = -1;
     }
-    bool done = gtid_set_parse(&set, slice_of_str(rest), err) &&
-                scan(offsets, visit_gtid, &set, err);
+    bool done =
+        gtid_set_parse(&set, slice_of_str(rest), err) && scan(offsets, visit_gtid, &set, err);
     for (size_t i = 0; done && i < offsets->n_places; i++) {
         struct place *place = &offsets->places[i];
         place->to = place->found >= 0 ? place->found : place->kafka.end;
@@ -529,8 +533,9 @@ static bool find_targets(struct offsets *offsets, const char *to, struct err *er
         bool has_rest;
         bool (*find)(struct offsets *offsets, const char *rest, struct err *err);
     } ways[] = {
-        {"earliest", false, to_earliest}, {"latest", false, to_latest}, {"offset:", true, to_offset},
-        {"time:", true, to_time},         {"gtid:", true, to_gtid},
+        {"earliest", false, to_earliest}, {"latest", false, to_latest},
+        {"offset:", true, to_offset},     {"time:", true, to_time},
+        {"gtid:", true, to_gtid},
     };
     for (size_t i = 0; to && i < sizeof ways / sizeof ways[0]; i++) {
         size_t n = strlen(ways[i].word);
@@ -555,10 +560,11 @@ static bool refuse_running(const struct offsets *offsets, struct err *err)
                        offsets->members->groups[i].members[k].client_id,
                        offsets->members->groups[i].members[k].client_host);
     if (n > 0)
-        err_set(err, ERR_REFUSED,
-                "the applier runs: group %s has %d members (%s). Stop them first; one that was killed "
-                "counts until its session timeout (6 s by default)",
-                offsets->group, count_members(offsets), buf_cstr(&who));
+        err_set(
+            err, ERR_REFUSED,
+            "the applier runs: group %s has %d members (%s). Stop them first; one that was killed "
+            "counts until its session timeout (6 s by default)",
+            offsets->group, count_members(offsets), buf_cstr(&who));
     buf_deinit(&who);
     return n == 0;
 }
@@ -596,8 +602,7 @@ static bool confirm(const struct offsets_options *options, struct err *err)
 
 static bool set_target(struct offsets *offsets, struct err *err)
 {
-    struct sink_checkpoint *checkpoints =
-        mem_zalloc((offsets->n_places + 1) * sizeof *checkpoints);
+    struct sink_checkpoint *checkpoints = mem_zalloc((offsets->n_places + 1) * sizeof *checkpoints);
     size_t n = 0;
     for (size_t i = 0; i < offsets->n_places; i++) {
         const struct place *place = &offsets->places[i];
@@ -607,7 +612,8 @@ static bool set_target(struct offsets *offsets, struct err *err)
         checkpoints[n].partition = place->kafka.partition;
         checkpoints[n++].offset = place->to;
     }
-    bool done = n == 0 || offsets->driver->reset(offsets->sink, offsets->group, checkpoints, n, err);
+    bool done =
+        n == 0 || offsets->driver->reset(offsets->sink, offsets->group, checkpoints, n, err);
     free(checkpoints);
     return done;
 }
@@ -629,7 +635,8 @@ static void set_group(struct offsets *offsets)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-static bool do_reset(struct offsets *offsets, const struct offsets_options *options, struct err *err)
+static bool do_reset(struct offsets *offsets, const struct offsets_options *options,
+                     struct err *err)
 {
     if (!options->dry_run && !refuse_running(offsets, err))
         return false;
@@ -651,8 +658,7 @@ bool offsets_reset(const struct config *config, const struct sink_driver *driver
                    const struct offsets_options *options, struct err *err)
 {
     struct offsets offsets;
-    bool done =
-        offsets_open(&offsets, config, driver, err) && do_reset(&offsets, options, err);
+    bool done = offsets_open(&offsets, config, driver, err) && do_reset(&offsets, options, err);
     offsets_close(&offsets);
     return done;
 }

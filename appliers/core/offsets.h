@@ -6,7 +6,7 @@
 #include "appliers/core/sink.h"
 
 struct offsets_options {
-    const char *to;    // reset: "earliest", "latest", "offset:…", "time:…", "gtid:…"; NULL: not given
+    const char *to; // reset: "earliest", "latest", "offset:…", "time:…", "gtid:…"; NULL: not given
     const char *topic; // reset: glob; NULL: all topics
     bool dry_run;
     bool yes;

@@ -32,7 +32,7 @@ struct sink_partition {
 struct sink_checkpoint {
     char topic[TOPIC_NAME_MAX + 1];
     int32_t partition;
-    int64_t offset; // of the next record to read, SINK_OFFSET_NONE: none yet
+    int64_t offset;               // of the next record to read, SINK_OFFSET_NONE: none yet
     char owner[SINK_OWNER_BYTES]; // "": none
     char gtid[GTID_TEXT_MAX];     // of the last applied change; "" without GTIDs
     char file[POSITION_FILE_MAX];

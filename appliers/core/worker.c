@@ -90,11 +90,13 @@ static bool check_content(const struct record_bytes *bytes, struct slice expecte
     char text[16];
     snprintf(text, sizeof text, "%08x", (unsigned)crc32c(crc32c(0, bytes->key), bytes->value));
     if (expected.len == 0)
-        return err_set(err, ERR_CORRUPT, "the record has no header crc32c: tailrace did not write it");
-    if (!slice_eq_str(expected, text))
         return err_set(err, ERR_CORRUPT,
-                       "the record is not what was produced: crc32c is %s, its header says " SLICE_FMT,
-                       text, SLICE_ARG(expected));
+                       "the record has no header crc32c: tailrace did not write it");
+    if (!slice_eq_str(expected, text))
+        return err_set(
+            err, ERR_CORRUPT,
+            "the record is not what was produced: crc32c is %s, its header says " SLICE_FMT, text,
+            SLICE_ARG(expected));
     return true;
 }
 
@@ -144,7 +146,7 @@ static bool add_record(struct worker *worker, const struct item *item, bool *tak
     struct batch_partition *partition = &worker->batch.partitions[record.partition];
     *taken = true;
     if (message->offset < partition->next)
-        return true; // delivered twice by the client library
+        return true;                              // delivered twice by the client library
     if (!message->payload || message->len == 0) { // a tombstone: its delete came before it
         partition->next = message->offset + 1;
         return true;
@@ -417,4 +419,3 @@ void worker_free(struct worker *worker, struct worker_stats *stats)
     free(worker->taken);
     free(worker);
 }
-

@@ -20,8 +20,9 @@ struct lane {
     struct worker *worker;
     // of the consumer's thread
     int64_t end_wanted; // --until-caught-up: to be reached; 0: nothing is
-    int64_t end_seen;   // the offset behind all that was there when we last came to the end; -1: never
-    int64_t committed;  // to the group
+    int64_t
+        end_seen; // the offset behind all that was there when we last came to the end; -1: never
+    int64_t committed; // to the group
     bool is_paused;
     // under the worker's mutex
     int64_t next;    // as in the target's checkpoint

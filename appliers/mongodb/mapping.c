@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
 
-#define JSON_LEVELS_MAX 100     // of MongoDB
-#define DECIMAL128_DIGITS 34    // and exponents from -6176 to 6111
+#define JSON_LEVELS_MAX 100  // of MongoDB
+#define DECIMAL128_DIGITS 34 // and exponents from -6176 to 6111
 #define DECIMAL128_EXPONENT 6000
-#define DOUBLE_DIGITS 17        // as many name any double
+#define DOUBLE_DIGITS 17 // as many name any double
 #define DOUBLE_EXPONENT 308
-#define DATE_DIGITS 3           // a BSON date counts milliseconds
+#define DATE_DIGITS 3 // a BSON date counts milliseconds
 #define NUMBER_TEXT_MAX 80
 
 static bool too_large(struct err *err)
@@ -150,10 +150,10 @@ static bool put_temporal(bson_t *doc, struct slice name, const struct value *val
     const struct temporal *time = &value->time;
     char text[TEMPORAL_TEXT_MAX];
     if (value->kind == VALUE_TIME || time->digits > DATE_DIGITS || !is_real(time))
-        return put_text(doc, name,
-                        slice_of(text, temporal_text_write(text, value->kind, time)), err);
-    int64_t seconds = days_since_1970(time) * 86400 + time->hour * 3600 + time->minute * 60 +
-                      time->second;
+        return put_text(doc, name, slice_of(text, temporal_text_write(text, value->kind, time)),
+                        err);
+    int64_t seconds =
+        days_since_1970(time) * 86400 + time->hour * 3600 + time->minute * 60 + time->second;
     return bson_append_date_time(doc, (const char *)name.ptr, (int)name.len,
                                  seconds * 1000 + time->micros / 1000) ||
            too_large(err);
@@ -276,10 +276,10 @@ struct json_walk {
     struct json_level levels[JSON_LEVELS_MAX + 1]; // 0: the document that the value goes into
     size_t n_levels;                               // that are open, above 0
     bson_t *doc;
-    struct slice name;  // of the whole value
-    struct buf key;     // of the member that comes next
-    struct buf keys;    // const char *: to look for one that is there twice
-    struct buf number;  // NUL-terminated, as the C library's readers need it
+    struct slice name; // of the whole value
+    struct buf key;    // of the member that comes next
+    struct buf keys;   // const char *: to look for one that is there twice
+    struct buf number; // NUL-terminated, as the C library's readers need it
     struct err *err;
 };
 
@@ -508,11 +508,13 @@ static bool put_value(bson_t *doc, struct slice name, const struct column *colum
 // A dot or a dollar in a field's name is a path or an operator to MongoDB's updates and queries.
 static bool check_name(const struct column *column, struct err *err)
 {
-    if (column->name.len && column->name.ptr[0] != '$' && !memchr(column->name.ptr, '.', column->name.len) &&
+    if (column->name.len && column->name.ptr[0] != '$' &&
+        !memchr(column->name.ptr, '.', column->name.len) &&
         !memchr(column->name.ptr, 0, column->name.len))
         return true;
     return err_set(err, ERR_REFUSED,
-                   "column \"" SLICE_FMT "\": MongoDB has no fields with such a name (a dot in it, or "
+                   "column \"" SLICE_FMT
+                   "\": MongoDB has no fields with such a name (a dot in it, or "
                    "a $ in front); rename the column",
                    SLICE_ARG(column->name));
 }

@@ -47,8 +47,8 @@ struct sink {
 // Codes of the server that pass by themselves: no primary, stepping down, shutting down, time is up, …
 static bool is_passing(uint32_t code)
 {
-    static const uint32_t codes[] = {6,   7,   24,  46,  50,  89,    91,    112,   133,
-                                     134, 189, 202, 251, 262, 10107, 11600, 11602, 13435, 13436};
+    static const uint32_t codes[] = {6,   7,   24,  46,  50,    89,    91,    112,   133,  134,
+                                     189, 202, 251, 262, 10107, 11600, 11602, 13435, 13436};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i] == code)
             return true;
@@ -61,7 +61,8 @@ bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, 
     const char *advice = "";
     if (error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION)
         class = ERR_RETRY;
-    else if (error->domain == MONGOC_ERROR_CLIENT && error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
+    else if (error->domain == MONGOC_ERROR_CLIENT &&
+             error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
         advice = "; check the user in [mongodb] uri and its password_file";
     else if (error->domain == MONGOC_ERROR_SERVER && error->code == 13)
         advice = "; the account needs the role readWrite on tailrace and on each database that is "
@@ -107,10 +108,11 @@ static bool run_hello(mongoc_client_t *client, bson_t *reply, bson_error_t *erro
 
 static bool refuse_standalone(struct err *err)
 {
-    return err_set(err, ERR_CONFIG,
-                   "MongoDB: found a standalone server; a replica set is needed (one member will do), as "
-                   "only it has transactions: start mongod with --replSet rs0, then in mongosh: "
-                   "rs.initiate()");
+    return err_set(
+        err, ERR_CONFIG,
+        "MongoDB: found a standalone server; a replica set is needed (one member will do), as "
+        "only it has transactions: start mongod with --replSet rs0, then in mongosh: "
+        "rs.initiate()");
 }
 
 // With replicaSet in the URI a server that is none looks unreachable: asks the first host what it is.
@@ -156,7 +158,8 @@ static bool check_hello(const bson_t *reply, struct err *err)
                        "[mongodb] uri: mongodb://HOST/?replicaSet=NAME");
     if (bson_iter_init_find(&iter, reply, "maxWireVersion") &&
         bson_iter_as_int64(&iter) < WIRE_VERSION_LEAST)
-        return err_set(err, ERR_CONFIG, "MongoDB: the server is older than 4.0, which transactions need");
+        return err_set(err, ERR_CONFIG,
+                       "MongoDB: the server is older than 4.0, which transactions need");
     return true;
 }
 
@@ -166,8 +169,7 @@ static bool check_server(struct sink *sink, const mongoc_uri_t *uri, struct err 
     bson_error_t error;
     if (!run_hello(sink->client, &reply, &error)) {
         bson_destroy(&reply);
-        return error.domain == MONGOC_ERROR_SERVER_SELECTION ||
-                       error.domain == MONGOC_ERROR_STREAM
+        return error.domain == MONGOC_ERROR_SERVER_SELECTION || error.domain == MONGOC_ERROR_STREAM
                    ? explain_unreachable(uri, &error, err)
                    : sink_fail(err, NULL, &error, "hello");
     }
@@ -254,8 +256,8 @@ static bool create_collection(struct sink *sink, struct collection *made, struct
     const char *name = (const char *)made->name.ptr;
     bson_error_t error;
     if (strcmp(db, CHECKPOINT_DB) == 0 && strcmp(name, CHECKPOINT_COLLECTION) == 0)
-        return err_set(err, ERR_REFUSED, "table %s.%s would overwrite the checkpoints: exclude it", db,
-                       name);
+        return err_set(err, ERR_REFUSED, "table %s.%s would overwrite the checkpoints: exclude it",
+                       db, name);
     mongoc_database_t *database = mongoc_client_get_database(sink->client, db);
     mongoc_collection_t *created = mongoc_database_create_collection(database, name, NULL, &error);
     bool done = created || error.code == NAMESPACE_EXISTS;
@@ -285,8 +287,8 @@ static bool find_collection(struct sink *sink, const struct table *table,
         return err_wrap(err, "collection " SLICE_FMT "." SLICE_FMT, SLICE_ARG(table->db),
                         SLICE_ARG(table->name));
     }
-    *handle = made.handle = mongoc_client_get_collection(
-        sink->client, (const char *)made.db.ptr, (const char *)made.name.ptr);
+    *handle = made.handle = mongoc_client_get_collection(sink->client, (const char *)made.db.ptr,
+                                                         (const char *)made.name.ptr);
     sink->collections =
         mem_realloc(sink->collections, (sink->n_collections + 1) * sizeof *sink->collections);
     sink->collections[sink->n_collections++] = made;
@@ -368,14 +370,17 @@ static bool add_effect(struct sink *sink, mongoc_bulk_operation_t *bulk, const b
         return err_set(err, ERR_REFUSED, "the document has %u bytes, MongoDB takes %d",
                        sink->row.len, DOCUMENT_BYTES_MAX);
     if (effect->kind == EFFECT_REPLACE)
-        added = mongoc_bulk_operation_replace_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
+        added =
+            mongoc_bulk_operation_replace_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
     else
-        added = mongoc_bulk_operation_update_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
+        added =
+            mongoc_bulk_operation_update_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
     return added || sink_fail(err, NULL, &error, "a document");
 }
 
 // The effect that the server's first write error is about.
-static const struct effect *find_culprit(const bson_t *reply, const struct effect **effects, size_t n)
+static const struct effect *find_culprit(const bson_t *reply, const struct effect **effects,
+                                         size_t n)
 {
     bson_iter_t iter, child;
     if (bson_iter_init(&iter, reply) &&

@@ -69,7 +69,8 @@ static void read_hash(const redisReply *reply, struct sink_checkpoint *checkpoin
     checkpoint->applied_at_us = strtoull(find_field(reply, "applied_at_us"), NULL, 10);
 }
 
-static void name_checkpoint(struct sink_checkpoint *checkpoint, const char *topic, int32_t partition)
+static void name_checkpoint(struct sink_checkpoint *checkpoint, const char *topic,
+                            int32_t partition)
 {
     *checkpoint = (struct sink_checkpoint){.partition = partition};
     snprintf(checkpoint->topic, sizeof checkpoint->topic, "%s", topic);
@@ -97,7 +98,8 @@ bool checkpoint_claim(struct pipeline *pipeline, const struct sink_partition *pa
         name_checkpoint(checkpoint, partition->topic, partition->partition);
         read_hash(reply->element[2], checkpoint);
     } else {
-        err_set(err, ERR_REFUSED, "claiming the checkpoint: Redis key %s holds something else", key);
+        err_set(err, ERR_REFUSED, "claiming the checkpoint: Redis key %s holds something else",
+                key);
     }
     freeReplyObject(reply);
     return done;
@@ -136,9 +138,10 @@ bool checkpoint_watch(struct pipeline *pipeline, const char *group, const char *
         all_hold = all_hold && holds(reply, owner, batch->partitions[i].from);
         freeReplyObject(reply);
     }
-    return all_hold || err_set(err, ERR_RETRY,
-                               "a partition of this batch has another owner by now, or its checkpoint "
-                               "was moved; nothing of the batch was written");
+    return all_hold ||
+           err_set(err, ERR_RETRY,
+                   "a partition of this batch has another owner by now, or its checkpoint "
+                   "was moved; nothing of the batch was written");
 }
 
 // Without a change of the partition (there were only tombstones) its position in the source stays.
@@ -147,20 +150,13 @@ static bool add_move(struct pipeline *pipeline, struct slice hash,
 {
     char offset[NUMBER_BYTES], pos[NUMBER_BYTES], ts[NUMBER_BYTES], applied[NUMBER_BYTES];
     struct slice args[] = {
-        text_of("HSET"),
-        hash,
-        text_of("offset"),
-        i64_text(offset, partition->next),
-        text_of("applied_at_us"),
-        i64_text(applied, (int64_t)clock_now_us()),
-        text_of("gtid"),
-        text_of(partition->gtid),
-        text_of("file"),
-        text_of(partition->file),
-        text_of("pos"),
-        i64_text(pos, (int64_t)partition->pos),
-        text_of("ts_us"),
-        i64_text(ts, (int64_t)partition->ts_us),
+        text_of("HSET"),          hash,
+        text_of("offset"),        i64_text(offset, partition->next),
+        text_of("applied_at_us"), i64_text(applied, (int64_t)clock_now_us()),
+        text_of("gtid"),          text_of(partition->gtid),
+        text_of("file"),          text_of(partition->file),
+        text_of("pos"),           i64_text(pos, (int64_t)partition->pos),
+        text_of("ts_us"),         i64_text(ts, (int64_t)partition->ts_us),
     };
     size_t n = sizeof args / sizeof args[0];
     return pipeline_add(pipeline, partition->file[0] ? n : 6, args, err);
@@ -185,8 +181,8 @@ static bool ask_members(struct pipeline *pipeline, const char *group, const redi
 {
     char key[KEY_BYTES];
     for (size_t i = 0; i < members->elements; i++) {
-        int n = snprintf(key, sizeof key, "tailrace:checkpoint:%s:%s", group,
-                         members->element[i]->str);
+        int n =
+            snprintf(key, sizeof key, "tailrace:checkpoint:%s:%s", group, members->element[i]->str);
         struct slice args[] = {text_of("HGETALL"), slice_of(key, (size_t)n)};
         if (!pipeline_add(pipeline, 2, args, err))
             return false;
@@ -245,8 +241,9 @@ static bool add_reset(struct pipeline *pipeline, const char *group,
     struct slice forget[] = {text_of("DEL"), hash};
     struct slice list[] = {text_of(is_none ? "SREM" : "SADD"), set_key(set, group),
                            member_name(name, checkpoint->topic, checkpoint->partition)};
-    struct slice put[] = {text_of("HSET"),   hash,         text_of("owner"),
-                          text_of(""),       text_of("offset"), i64_text(offset, checkpoint->offset)};
+    struct slice put[] = {text_of("HSET"),   hash,
+                          text_of("owner"),  text_of(""),
+                          text_of("offset"), i64_text(offset, checkpoint->offset)};
     return pipeline_add(pipeline, 2, forget, err) && pipeline_add(pipeline, 3, list, err) &&
            (is_none || pipeline_add(pipeline, 6, put, err));
 }

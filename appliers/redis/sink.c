@@ -48,13 +48,16 @@ bool reply_fail(struct err *err, const char *text)
         {"NOREPLICAS", ERR_RETRY, ""},
         {"MISCONF", ERR_RETRY, "; Redis cannot save its data: look into its log and at its disk"},
         {"READONLY", ERR_REFUSED,
-         "; this is a read-only replica: connect to its master, or make it one with REPLICAOF NO ONE"},
+         "; this is a read-only replica: connect to its master, or make it one with REPLICAOF NO "
+         "ONE"},
         {"NOAUTH", ERR_REFUSED, "; set [redis] password_file or TAILRACE_REDIS_PASSWORD"},
         {"WRONGPASS", ERR_REFUSED, "; check [redis] user and password_file"},
         {"NOPERM", ERR_REFUSED,
-         "; the account needs: ACL SETUSER NAME ~* +@read +@write +@transaction +@connection +info"},
+         "; the account needs: ACL SETUSER NAME ~* +@read +@write +@transaction +@connection "
+         "+info"},
         {"MOVED", ERR_CONFIG, "; Redis Cluster is not supported: it has no transactions over keys"},
-        {"CROSSSLOT", ERR_CONFIG, "; Redis Cluster is not supported: it has no transactions over keys"},
+        {"CROSSSLOT", ERR_CONFIG,
+         "; Redis Cluster is not supported: it has no transactions over keys"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         if (strncmp(text, faults[i].prefix, strlen(faults[i].prefix)) == 0)
@@ -167,7 +170,8 @@ static bool sign_in(struct pipeline *pipeline, const struct config *config, stru
     const char *select[] = {"SELECT", database};
     if (config->redis.user[0] && !tell(pipeline, 3, with_user, err))
         return false;
-    if (!config->redis.user[0] && config->redis.password[0] && !tell(pipeline, 2, password_only, err))
+    if (!config->redis.user[0] && config->redis.password[0] &&
+        !tell(pipeline, 2, password_only, err))
         return false;
     return tell(pipeline, 1, ping, err) && tell(pipeline, 2, select, err);
 }
@@ -193,14 +197,16 @@ static bool check_role(struct pipeline *pipeline, struct err *err)
         !info_has(pipeline, "replication", "slave_read_only:1", &is_read_only, err))
         return false;
     if (is_cluster)
-        return err_set(err, ERR_CONFIG,
-                       "Redis: found cluster mode (cluster-enabled yes); a plain server is needed, as a "
-                       "cluster has no transactions over keys");
+        return err_set(
+            err, ERR_CONFIG,
+            "Redis: found cluster mode (cluster-enabled yes); a plain server is needed, as a "
+            "cluster has no transactions over keys");
     if (is_replica)
-        return err_set(err, ERR_REFUSED,
-                       "Redis: found a %sreplica; a master is needed: connect to its master, or make "
-                       "this one with REPLICAOF NO ONE",
-                       is_read_only ? "read-only " : "");
+        return err_set(
+            err, ERR_REFUSED,
+            "Redis: found a %sreplica; a master is needed: connect to its master, or make "
+            "this one with REPLICAOF NO ONE",
+            is_read_only ? "read-only " : "");
     return true;
 }
 
@@ -348,9 +354,10 @@ static bool has_field(const struct effect *effect)
 static bool check_effect(const struct sink *sink, const struct effect *effect, struct err *err)
 {
     if (sink->is_json && effect->kind == EFFECT_PATCH)
-        return err_set(err, ERR_REFUSED,
-                       "an update without the whole row cannot change a JSON string ([redis] format = "
-                       "json): SET GLOBAL binlog_row_image = FULL on the source, or format = hash");
+        return err_set(
+            err, ERR_REFUSED,
+            "an update without the whole row cannot change a JSON string ([redis] format = "
+            "json): SET GLOBAL binlog_row_image = FULL on the source, or format = hash");
     if (!sink->is_json && effect->kind == EFFECT_REPLACE && !has_field(effect))
         return err_set(err, ERR_REFUSED,
                        "all columns are NULL: Redis has no empty hash ([redis] format = json has)");
@@ -462,8 +469,8 @@ static bool redis_apply(struct sink *sink, const char *group, const char *owner,
 
 // --- checkpoints ---
 
-static bool redis_claim(struct sink *sink, const struct sink_partition *partition, const char *owner,
-                        struct sink_checkpoint *checkpoint, struct err *err)
+static bool redis_claim(struct sink *sink, const struct sink_partition *partition,
+                        const char *owner, struct sink_checkpoint *checkpoint, struct err *err)
 {
     return checkpoint_claim(&sink->pipeline, partition, owner, checkpoint, err);
 }
