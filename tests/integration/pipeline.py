@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One source with its topics and targets, and our programs between them."""
+
+import json
+import subprocess
+import time
+
+from tests.integration.database import PASSWORD
+from tests.integration.topics import Topics
+from tests.lib import compare, programs, servers
+
+APPLIERS = ("mongodb", "redis")
+CLIENTS = {"libmariadb": "", "libmysqlclient": str(programs.ROOT / "build/mysql/bin") + "/"}
+PARTITIONS = 4
+PATIENCE_S = 60  # after which a program that should have ended fails the test
+
+
+class Pipeline:
+    """`name` is that of the source, and its schema's. `client` is the publisher's MySQL library. `options`
+    is section → key → value, written to the configuration file before each start of a program."""
+
+    def __init__(self, name, database, client, folder, server_id):
+        self.name, self.database, self.client, self.folder = name, database, client, folder
+        self.addresses = {"mysql": database.url, **servers.addresses("kafka", "mongodb", "redis")}
+        self.topics = Topics(self.addresses["kafka"], name)
+        self.mongodb = servers.mongodb(self.addresses["mongodb"])
+        self.redis = servers.redis(self.addresses["redis"])
+        self.options = self._options(server_id)
+        self.programs = []
+
+    def _options(self, server_id):
+        password_file = self.folder / "password"
+        password_file.write_text(PASSWORD + "\n")
+        return programs.config(
+            self.name, self.addresses,
+            source={"user": self.name, "password_file": password_file, "server_id": server_id},
+            kafka={"partitions": PARTITIONS, "topic.metadata.refresh.interval.ms": 1000},
+            publish={"start": f"gtid:{self.database.start}"},
+            tables={"include": f"{self.name}.*"}, apply={"workers": 2}, log={"level": "debug"})
+
+    def configure(self):
+        """Writes the configuration file; returns its path."""
+        return programs.write_config(self.folder / "tailrace.conf", self.options)
+
+    # --- our programs ---------------------------------------------------------------------------
+
+    def start(self, name, *arguments, environment=None):
+        """Starts one of our programs with the configuration file; it is ended with the test."""
+        label = f"{name}-{len(self.programs) + 1}"
+        folder = CLIENTS[self.client] if name == "tailrace-publish" else ""
+        command = [folder + name, "-c", self.configure(), *arguments]
+        started = programs.Program(command, self.folder, label, environment).start()
+        self.programs.append(started)
+        return started
+
+    def start_publisher(self, *arguments, **options):
+        return self.start("tailrace-publish", *arguments, **options)
+
+    def start_applier(self, name, *arguments, **options):
+        return self.start(f"tailrace-apply-{name}", *arguments, **options)
+
+    def publish(self, *arguments):
+        """Publishes all that the binlog holds."""
+        return expect(self.start_publisher("--until-caught-up", *arguments), 0)
+
+    def apply(self, *names):
+        """Applies all that the topics hold: both targets at the same time, or those named."""
+        for started in [self.start_applier(name, "--until-caught-up") for name in names or APPLIERS]:
+            expect(started, 0)
+
+    def converge(self):
+        """Publishes, applies, and compares the targets with the source."""
+        self.publish()
+        self.apply()
+        self.assert_equal()
+
+    def offsets(self, *arguments, code=0, answer=None):
+        """`tailrace offsets …`; returns what it printed on both outputs."""
+        command = [programs.binary("tailrace"), "offsets", *arguments, "-c", self.configure()]
+        done = subprocess.run(command, input=answer, text=True, capture_output=True,
+                              timeout=PATIENCE_S, check=False)
+        assert done.returncode == code, f"{command}: exit {done.returncode}\n{done}"
+        return done.stdout + done.stderr if code else done.stdout
+
+    def shown(self):
+        """`offsets show --json` as a list of objects."""
+        return [json.loads(line) for line in self.offsets("show", "--json").splitlines()]
+
+    # --- what the servers say -------------------------------------------------------------------
+
+    def compared(self, *targets, tables="*"):
+        """The results of the comparison with the targets, by default both."""
+        wanted = {name: address for name, address in self.addresses.items()
+                  if name == "mysql" or name in (targets or APPLIERS)}
+        return compare.compare(wanted, [f"{self.name}.{tables}"])
+
+    def assert_equal(self, *targets, tables="*"):
+        """Every table has the same content in the targets, value by value."""
+        results = self.compared(*targets, tables=tables)
+        assert all(result.equal() for result in results), "\n".join(compare.table_of(results))
+
+    def is_equal(self, *targets):
+        """For waiting: true once they agree, while the source is at rest."""
+        return all(result.equal() for result in self.compared(*targets))
+
+    def documents(self, table):
+        return self.mongodb[self.name][table]
+
+    def hash(self, table, *parts):
+        """One Redis hash, as texts."""
+        key = ":".join([self.name, table, *map(str, parts)])
+        return {field.decode(): value.decode() for field, value in self.redis.hgetall(key).items()}
+
+    def keys(self, pattern):
+        return sorted(self.redis.scan_iter(match=pattern, count=1000))
+
+    def applied(self, name):
+        """partition → checkpoint as the target holds it, for one applier, without its times."""
+        shown = [item for item in self.shown() if item.get("applier") == name]
+        return {(item["topic"], item["partition"]): item["offset"] for item in shown}
+
+    def checkpoint(self):
+        """The value of the publisher's newest checkpoint, or None."""
+        if f"{self.name}.checkpoint" not in self.topics.names():
+            return None
+        found = [record.change() for record in self.topics.read("checkpoint")
+                 if record.keys() == {"kind": "checkpoint"}]
+        return found[-1] if found else None
+
+    def assert_nothing_written(self):
+        """No topic, hence no checkpoint, and nothing in the targets."""
+        assert self.topics.names() == []
+        assert self.name not in self.mongodb.list_database_names()
+        assert self.mongodb.tailrace.checkpoints.count_documents(self._checkpoints()) == 0
+        assert self.keys(f"*{self.name}*") == []
+
+    def close(self):
+        """Ends what still runs and removes all that was made, but for the files in the folder."""
+        for started in self.programs:
+            started.end()
+        self.topics.remove()
+        self.mongodb.drop_database(self.name)
+        self.mongodb.tailrace.checkpoints.delete_many(self._checkpoints())
+        self.mongodb.close()
+        for key in self.keys(f"*{self.name}*"):
+            self.redis.delete(key)
+        self.redis.close()
+
+    def _checkpoints(self):
+        return {"_id.group": {"$regex": f"^{self.name}[.]"}}
+
+
+def expect(started, code, patience_s=PATIENCE_S):
+    """Waits until the program ends by itself, with this exit code; returns it."""
+    if started.wait(patience_s) != code:
+        raise started.failure(f"ended with {started.process.returncode}, not {code}")
+    return started
+
+
+def stop(started):
+    """SIGTERM; it has to end in good order within a second."""
+    begin = time.monotonic()
+    code = started.stop()
+    seconds = time.monotonic() - begin
+    if code != 0 or seconds > 1:
+        raise started.failure(f"ended with {code}, {seconds:.2f} s after SIGTERM")

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kafka's side: reads topics with confluent_kafka, and computes a second time what a record's partition and
+checksum have to be."""
+
+import json
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+
+from tests.integration import wait
+
+PATIENCE_S = 30
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it lies in Kafka; `value` None is a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes
+    value: bytes
+    headers: dict
+
+    def keys(self):
+        """The key's columns."""
+        return json.loads(self.key)
+
+    def change(self):
+        """The envelope."""
+        return json.loads(self.value)
+
+    def row(self):
+        """The row's new image; of a delete the old one."""
+        change = self.change()
+        return change["after"] or change["before"]
+
+
+class Topics:
+    """All topics of one source: those that begin with `name` and a dot."""
+
+    def __init__(self, bootstrap, name):
+        self.bootstrap, self.name = bootstrap, name
+        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def metadata(self):
+        """name → TopicMetadata."""
+        found = self.admin.list_topics(timeout=PATIENCE_S).topics
+        return {topic: data for topic, data in found.items() if topic.startswith(self.name + ".")}
+
+    def names(self):
+        return sorted(self.metadata())
+
+    def create(self, suffix, partitions, **settings):
+        """Creates the topic NAME.SUFFIX and waits until it is there; settings with _ for the dots."""
+        name = f"{self.name}.{suffix}"
+        topic = NewTopic(name, partitions, 1, config={key.replace("_", "."): str(value)
+                                                      for key, value in settings.items()})
+        self.admin.create_topics([topic])[name].result(PATIENCE_S)
+        wait.until(lambda: name in self.metadata(), f"topic {name}")
+
+    def setting(self, suffix, key):
+        """One configuration entry of a topic."""
+        resource = ConfigResource("topic", f"{self.name}.{suffix}")
+        return self.admin.describe_configs([resource])[resource].result(PATIENCE_S)[key].value
+
+    def remove(self):
+        """Deletes all of them. Groups without offsets vanish by themselves."""
+        names = self.names()
+        if names:
+            for future in self.admin.delete_topics(names, operation_timeout=PATIENCE_S).values():
+                future.result(PATIENCE_S)
+
+    def table(self, table, **options):
+        """All records of a table's topic; source and schema have the same name."""
+        return self.read(f"{self.name}.{table}", **options)
+
+    def read(self, suffix, isolation="read_committed"):
+        """All records of the topic NAME.SUFFIX that are there now, by partition and offset."""
+        name = f"{self.name}.{suffix}"
+        data = self.metadata().get(name)
+        assert data, f"there is no topic {name}, but {self.names()}"
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
+                             "enable.auto.commit": False, "enable.partition.eof": True,
+                             "isolation.level": isolation, "check.crcs": True,
+                             "fetch.wait.max.ms": 10, "fetch.error.backoff.ms": 10})
+        try:
+            consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING)
+                             for number in data.partitions])
+            return sorted(_read_to_end(consumer, len(data.partitions)),
+                          key=lambda record: (record.partition, record.offset))
+        finally:
+            consumer.close()
+
+    def changes(self, suffix):
+        """All envelopes, tombstones left out."""
+        return [record.change() for record in self.read(suffix) if record.value is not None]
+
+
+def _read_to_end(consumer, partitions):
+    ended = set()
+    while len(ended) < partitions:
+        message = consumer.poll(PATIENCE_S)
+        assert message is not None, "Kafka says nothing"
+        if not message.error():
+            yield Record(message.topic(), message.partition(), message.offset(),
+                         message.timestamp()[1], message.key(), message.value(),
+                         {name: value.decode() for name, value in message.headers() or []})
+        elif message.error().code() == KafkaError._PARTITION_EOF:
+            ended.add(message.partition())
+        else:
+            raise AssertionError(str(message.error()))
+
+
+def by_key(records):
+    """key bytes → its records in their order."""
+    found = {}
+    for record in records:
+        found.setdefault(record.key, []).append(record)
+    return found
+
+
+def murmur2_partition(key, partitions):
+    """The partition that Kafka's Java client chooses for a key."""
+    return (_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _murmur2(data):
+    mask, multiplier = 0xFFFFFFFF, 0x5BD1E995
+    hashed = (0x9747B28C ^ len(data)) & mask
+    whole = len(data) & ~3
+    for at in range(0, whole, 4):
+        word = int.from_bytes(data[at:at + 4], "little") * multiplier & mask
+        word = (word ^ word >> 24) * multiplier & mask
+        hashed = (hashed * multiplier & mask) ^ word
+    if data[whole:]:
+        hashed = (hashed ^ int.from_bytes(data[whole:], "little")) * multiplier & mask
+    hashed = (hashed ^ hashed >> 13) * multiplier & mask
+    return hashed ^ hashed >> 15
+
+
+def crc32c(data):
+    """CRC-32C (Castagnoli), bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

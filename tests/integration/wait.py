@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for something to become true."""
+
+import time
+
+
+def until(condition, what, patience_s=30, pause_s=0.05):
+    """Calls condition() until it returns something true, which is returned; fails after patience_s."""
+    end = time.monotonic() + patience_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {patience_s} s: {what}"
+        time.sleep(pause_s)
