@@ -64,13 +64,6 @@ struct reader {
 
 // --- where we are --------------------------------------------------------------------------------
 
-static void set_file(struct reader *reader, struct slice name)
-{
-    size_t n = name.len < sizeof reader->file ? name.len : sizeof reader->file - 1;
-    memcpy(reader->file, name.ptr, n);
-    reader->file[n] = '\0';
-}
-
 static bool between_transactions(const struct reader *reader)
 {
     return reader->transaction.state == TRANSACTION_NONE;
@@ -181,8 +174,7 @@ static bool handle_end(struct reader *reader, const struct event *event, enum qu
 {
     if (reader->transaction.state != TRANSACTION_OPEN)
         return corrupt_order(event, "COMMIT or ROLLBACK without a transaction", err);
-    bool undoes = kind != QUERY_COMMIT && reader->transaction.n_changes > 0;
-    if (undoes)
+    if (kind != QUERY_COMMIT && reader->transaction.n_changes > 0)
         return err_set(err, ERR_UNSUPPORTED,
                        "a ROLLBACK is logged behind rows of its transaction, which mixes tables "
                        "with and without transactions: which rows stay is not in the log");
@@ -202,13 +194,6 @@ static void handle_ddl(struct reader *reader, const struct event *event, const s
     transaction->has_thread = true;
     transaction->thread = query->thread;
     commit(reader, event);
-}
-
-// A statement of nothing but comments: a placeholder for an event that was not meant for us.
-static void handle_empty(struct reader *reader, const struct event *event)
-{
-    if (reader->transaction.state == TRANSACTION_NAMED)
-        commit(reader, event);
 }
 
 static bool handle_query(struct reader *reader, const struct event *event, struct err *err)
@@ -231,8 +216,9 @@ static bool handle_query(struct reader *reader, const struct event *event, struc
         reader->ddl.statement = text;
         handle_ddl(reader, event, &query);
         return true;
-    case QUERY_EMPTY:
-        handle_empty(reader, event);
+    case QUERY_EMPTY: // a placeholder for an event that was not meant for us
+        if (reader->transaction.state == TRANSACTION_NAMED)
+            commit(reader, event);
         return true;
     case QUERY_XA:
     case QUERY_DML:
@@ -350,7 +336,8 @@ static bool handle_rotate(struct reader *reader, const struct event *event, stru
         return corrupt_order(event, "without a valid file name", err);
     if (!between_transactions(reader))
         return ends_in_transaction(reader, err);
-    set_file(reader, name);
+    memcpy(reader->file, name.ptr, name.len);
+    reader->file[name.len] = '\0';
     reader->next_pos = pos;
     if (event->end_pos != 0 && !(event->flags & EVENT_FLAG_ARTIFICIAL))
         return true;
@@ -360,7 +347,7 @@ static bool handle_rotate(struct reader *reader, const struct event *event, stru
     return true;
 }
 
-// What was executed before the file: where reading starts at its beginning, `executed` starts there.
+// What was executed before the file: `executed` starts there where reading starts at its beginning.
 static bool handle_executed(struct reader *reader, const struct event *event, struct err *err)
 {
     struct gtid_set *executed = &reader->position.executed;
