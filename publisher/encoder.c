@@ -58,7 +58,15 @@ static void write_row_key(struct buf *out, const struct table *table, const stru
     buf_char(out, '}');
 }
 
-static bool write_key(const struct encoder *encoder, struct buf *out, const struct change *change,
+bool encoder_check(const struct encoder *encoder, const struct change *change, struct err *err)
+{
+    return change->table->n_key > 0 || encoder->options.whole_row ||
+           refuse(change, err,
+                  "it has no primary key: add one, leave it out with [tables] exclude, or set "
+                  "[publish] keyless = whole-row");
+}
+
+static bool write_key(struct encoder *encoder, struct buf *out, const struct change *change,
                       const struct value *row, struct err *err)
 {
     const struct table *table = change->table;
@@ -67,10 +75,8 @@ static bool write_key(const struct encoder *encoder, struct buf *out, const stru
         return json_write_key(out, table, row, err) ||
                err_wrap(err, SLICE_FMT ":%llu", SLICE_ARG(change->source.file),
                         (unsigned long long)change->source.pos);
-    if (!encoder->options.whole_row)
-        return refuse(change, err,
-                      "it has no primary key: add one, leave it out with [tables] exclude, or set "
-                      "[publish] keyless = whole-row");
+    if (!encoder_check(encoder, change, err))
+        return false;
     if (!is_whole(table, row))
         return refuse(change, err,
                       "[publish] keyless = whole-row needs whole rows: SET GLOBAL "

@@ -33,6 +33,10 @@ struct encoder {
 void encoder_init(struct encoder *encoder, const struct encoder_options *options);
 void encoder_deinit(struct encoder *encoder);
 
+// Refuses (ERR_REFUSED) a change of a table without a key, unless the whole row is to be it.
+MUST_CHECK bool encoder_check(const struct encoder *encoder, const struct change *change,
+                              struct err *err);
+
 // encoded_ms: the time of day for `ts_ms`. ERR_REFUSED, before anything is sent, for a change that has no key, or whose
 // new key would have to be published with columns missing.
 MUST_CHECK bool encoder_change(struct encoder *encoder, const struct change *change,

@@ -365,17 +365,29 @@ static bool send_end(struct session *session, struct err *err)
     return send_notice(session, session->transactions, err);
 }
 
+// Sends BEGIN, where it is wanted, and the change. When it fails before anything of them is out, the position before the
+// change still holds; a topic and its record in the checkpoint do no harm without it.
 static bool take_change(struct session *session, const struct change *change, struct err *err)
 {
     struct topic *topic;
+    session->rows_back = 1;
+    if (!encoder_check(&session->encoder, change, err))
+        return false;
     if (!topics_of_table(session->topics, change->table, &topic, err))
         return err_wrap(err, SLICE_FMT ":%llu", SLICE_ARG(change->source.file),
                         (unsigned long long)change->source.pos);
-    if (session->transactions && !session->transaction[0] && !send_begin(session, change, err))
+    uint64_t sent = producer_counts(session->producer)->messages;
+    bool ok =
+        (!session->transactions || session->transaction[0] || send_begin(session, change, err)) &&
+        encoder_change(&session->encoder, change, topic, clock_now_ms(), err);
+    if (!ok) {
+        session->settled = producer_counts(session->producer)->messages == sent;
         return false;
+    }
     topic->transaction_changes++;
     session->run->changes++;
-    return encoder_change(&session->encoder, change, topic, clock_now_ms(), err);
+    session->rows_back = 0;
+    return true;
 }
 
 // A truncation of a table that is read: until copies can be truncated too, to go on would leave
@@ -387,8 +399,7 @@ static bool begin_truncate(struct session *session, const struct ddl *ddl, struc
     buf_printf(&session->truncate, SLICE_FMT "." SLICE_FMT " is truncated at " SLICE_FMT ":%llu",
                SLICE_ARG(ddl->db), SLICE_ARG(ddl->table), SLICE_ARG(ddl->source.file),
                (unsigned long long)ddl->source.pos);
-    return !producer_is_open(session->producer) ||
-           commit(session, reader_position(session->reader), true, err);
+    return commit(session, reader_position(session->reader), false, err);
 }
 
 static bool refuse_truncate(struct session *session, struct slice gtid, struct err *err)
@@ -431,15 +442,9 @@ static bool take_commit(struct session *session, const struct reader_item *item,
 
 static bool take(struct session *session, const struct reader_item *item, struct err *err)
 {
-    uint64_t sent = producer_counts(session->producer)->messages;
     switch (item->kind) {
     case READER_CHANGE:
-        if (take_change(session, item->change, err))
-            return true;
-        // Where nothing of it is out, the position before it still holds.
-        session->settled = producer_counts(session->producer)->messages == sent;
-        session->rows_back = 1;
-        return false;
+        return take_change(session, item->change, err);
     case READER_DDL:
         return take_ddl(session, item->ddl, err);
     case READER_COMMIT:
@@ -498,32 +503,40 @@ static bool is_caught_up(struct session *session, enum reader_kind kind)
     return run->caught_up;
 }
 
-// Commits what stands before the end, so far as nothing is half done; a failure of that is the
-// lesser one.
-static void save(struct session *session, bool running)
+// The last checkpoint: with what was read before the end or, where something is half done, with nothing new.
+static bool save(struct session *session, bool running, struct err *err)
 {
-    struct err err;
     struct position position = {0};
-    position_copy(&position, reader_position(session->reader));
-    position.rows -= session->rows_back;
-    if (!session->settled)
-        log_warn("not committed", LOG_FIELDS(log_str("reason", "a change was half sent")));
-    else if (!commit(session, &position, running, &err))
-        log_err("not committed", &err);
+    if (session->settled) {
+        position_copy(&position, reader_position(session->reader));
+        position.rows -= session->rows_back;
+    } else {
+        position_copy(&position, &session->checkpoint.position);
+        producer_abort(session->producer);
+    }
+    bool ok = commit(session, &position, running, err);
     position_deinit(&position);
+    return ok;
 }
 
+// What was read before a failure of the source, or of a change, is saved. Where that fails as well, the first error is
+// the one that counts, unless another publisher took over: then that is the reason of it.
 static bool fail(struct session *session, struct err *err)
 {
     char gtid[GTID_TEXT_MAX];
-    struct slice current = reader_current_gtid(session->reader);
-    snprintf(gtid, sizeof gtid, SLICE_FMT, SLICE_ARG(current));
+    struct err second;
+    bool of_source = session->rows_back == 0 && session->settled;
+    snprintf(gtid, sizeof gtid, SLICE_FMT, SLICE_ARG(reader_current_gtid(session->reader)));
     if (err->class == ERR_STOPPED)
         return true; // what is open is aborted
-    bool of_source = session->rows_back == 0 && session->settled;
-    if (err->class != ERR_RETRY || of_source)
-        save(session, err->class == ERR_RETRY);
-    return gtid[0] ? err_wrap(err, "GTID %s", gtid) : false;
+    if ((err->class != ERR_RETRY || of_source) &&
+        !save(session, err->class == ERR_RETRY, &second)) {
+        if (second.class == ERR_REFUSED && err->class != ERR_REFUSED)
+            *err = second;
+        else
+            log_err("not committed", &second);
+    }
+    return gtid[0] && !strstr(err->text, gtid) ? err_wrap(err, "GTID %s", gtid) : false;
 }
 
 bool session_loop(struct session *session, bool *progress, struct err *err)
@@ -544,7 +557,8 @@ bool session_loop(struct session *session, bool *progress, struct err *err)
         if (is_caught_up(session, item.kind) && until && session->settled)
             break;
     }
-    save(session, false);
+    if (!save(session, false, err) && err->class != ERR_STOPPED)
+        return false;
     log_position("stopped", session, &session->checkpoint.position);
     return true;
 }
