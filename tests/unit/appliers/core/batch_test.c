@@ -18,12 +18,11 @@ static const uint16_t key_id[] = {0};
 static const uint16_t key_x[] = {1};
 
 #define TABLE(db_name, table_name, key_columns)                                                    \
-    {.db = {(const uint8_t *)db_name, sizeof db_name - 1},                                         \
-     .name = {(const uint8_t *)table_name, sizeof table_name - 1},                                 \
-     .columns = columns,                                                                           \
-     .n_columns = 3,                                                                               \
-     .key = key_columns,                                                                           \
-     .n_key = 1}
+    {                                                                                              \
+        .db = {(const uint8_t *)db_name, sizeof db_name - 1},                                      \
+        .name = {(const uint8_t *)table_name, sizeof table_name - 1}, .columns = columns,          \
+        .n_columns = 3, .key = key_columns, .n_key = 1                                             \
+    }
 
 static const struct table item = TABLE("shop", "item", key_id);
 static const struct table item_altered = TABLE("shop", "item", key_id);
@@ -31,8 +30,14 @@ static const struct table item_rekeyed = TABLE("shop", "item", key_x);
 static const struct table other_table = TABLE("shop", "items", key_id);
 static const struct table other_db = TABLE("shop2", "item", key_id);
 
-#define ABSENT {.kind = VALUE_ABSENT}
-#define INT(n) {.kind = VALUE_INT, .i = n}
+#define ABSENT                                                                                     \
+    {                                                                                              \
+        .kind = VALUE_ABSENT                                                                       \
+    }
+#define INT(n)                                                                                     \
+    {                                                                                              \
+        .kind = VALUE_INT, .i = n                                                                  \
+    }
 
 static const struct value row_1[] = {INT(7), INT(1), INT(1)};
 static const struct value row_2[] = {INT(7), INT(2), INT(2)};
@@ -168,7 +173,7 @@ static void other_shape_ends_the_batch(void **state)
     (void)state;
     must_add(&batch, CHANGE_INSERT, &item, "{\"id\":7}", row_1);
     assert_true(add(&batch, CHANGE_UPDATE, &item_altered, "{\"id\":7}", only_x, &taken, &err));
-    assert_false(taken); // cannot be merged
+    assert_false(taken);                                                 // cannot be merged
     must_add(&batch, CHANGE_UPDATE, &item_altered, "{\"id\":7}", row_2); // needs no merging
     assert_true(add(&batch, CHANGE_INSERT, &item_rekeyed, "{\"x\":1}", row_1, &taken, &err));
     assert_false(taken); // the same row under another key
