@@ -39,6 +39,7 @@ struct session {
     struct topic *ddl;          // NULL: not wanted
     struct topic *transactions; // NULL: not wanted
     struct encoder encoder;
+    struct reader_options reader_options; // borrowed by the reader
     struct reader *reader;
     struct checkpoint checkpoint; // written last
     struct buf key;
@@ -252,7 +253,7 @@ static bool open_reader(struct session *session, struct err *err)
         .server_id = (uint32_t)config->server_id,
         .heartbeat_ms = (unsigned)config->heartbeat_ms,
     };
-    const struct reader_options options = {
+    session->reader_options = (struct reader_options){
         .source_name = config->name,
         .version = TAILRACE_VERSION,
         .filter = filter_of(session->config),
@@ -264,7 +265,7 @@ static bool open_reader(struct session *session, struct err *err)
     struct source *source = source_live_open_take(wire, &dump, SOURCE_LIVE_RING_BYTES, err);
     if (!source)
         return false;
-    session->reader = reader_open_take(source, &options, err);
+    session->reader = reader_open_take(source, &session->reader_options, err);
     return session->reader != NULL;
 }
 
