@@ -237,8 +237,8 @@ static bool nobody_answers(rd_kafka_t *rk, rd_kafka_resp_err_t code, struct err 
                    servers, rd_kafka_err2str(code));
 }
 
-static bool question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char *what,
-                            struct err *err)
+bool kafka_question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char *what,
+                           struct err *err)
 {
     if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
         code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__RESOLVE)
@@ -258,7 +258,7 @@ static bool count_partitions(rd_kafka_t *rk, const char *topic, int32_t *n_parti
     rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, handle, &metadata, KAFKA_TIMEOUT_MS);
     rd_kafka_topic_destroy(handle);
     if (code)
-        return question_failed(rk, code, topic, err);
+        return kafka_question_failed(rk, code, topic, err);
     if (metadata->topic_cnt == 1) {
         const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
         code = found->err;
@@ -285,9 +285,9 @@ static bool check_created(rd_kafka_t *rk, rd_kafka_event_t *event, const char *t
 {
     size_t n = 0;
     if (!event)
-        return question_failed(rk, RD_KAFKA_RESP_ERR__TIMED_OUT, topic, err);
+        return kafka_question_failed(rk, RD_KAFKA_RESP_ERR__TIMED_OUT, topic, err);
     if (rd_kafka_event_error(event))
-        return question_failed(rk, rd_kafka_event_error(event), topic, err);
+        return kafka_question_failed(rk, rd_kafka_event_error(event), topic, err);
     const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
     const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &n);
     rd_kafka_resp_err_t code =
@@ -368,5 +368,5 @@ bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition, int6
 {
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(rk, topic, partition, first, end, KAFKA_TIMEOUT_MS);
-    return !code || question_failed(rk, code, topic, err);
+    return !code || kafka_question_failed(rk, code, topic, err);
 }

@@ -32,6 +32,11 @@ enum err_class kafka_err_class(rd_kafka_resp_err_t code);
 // err_set with class and text of the code behind "what". Always false.
 bool kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *what);
 
+// As kafka_err, for a question that the brokers did not answer: tells an unknown host from brokers
+// that are away. Always false.
+bool kafka_question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char *what,
+                           struct err *err);
+
 // Partitions of a topic now; 0: there is no such topic. Asks the brokers.
 MUST_CHECK bool kafka_partition_count(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
                                       struct err *err);

@@ -97,7 +97,7 @@ bool consumer_list_ends(rd_kafka_t *rk, const char *source_name, struct topic_en
     *n_ends = 0;
     rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_TIMEOUT_MS);
     if (code)
-        return kafka_err(err, code, "asking the Kafka brokers for their topics");
+        return kafka_question_failed(rk, code, "asking the Kafka brokers for their topics", err);
     for (int i = 0; done && i < metadata->topic_cnt; i++) {
         buf_clear(&db);
         buf_clear(&table);
@@ -498,6 +498,8 @@ static bool handle_event(struct consumer *consumer, const rd_kafka_message_t *me
         rd_kafka_resp_err_t code = rd_kafka_fatal_error(consumer->rk, text, sizeof text);
         return err_set(err, ERR_REFUSED, "Kafka: %s (%s)", text, rd_kafka_err2name(code));
     }
+    if (message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && *topic == '^')
+        return true; // nothing fits the pattern yet
     enum err_class class = kafka_err_class(message->err);
     if (class == ERR_REFUSED || class == ERR_CORRUPT)
         return err_set(err, class, "Kafka: %s %s", topic, rd_kafka_message_errstr(message));

@@ -23,7 +23,7 @@
 #define SOCKET_TIMEOUT_MS 60000
 #define DOCUMENT_BYTES_MAX (16 * 1024 * 1024)
 #define NAMESPACE_EXISTS 48
-#define WIRE_VERSION_LEAST 7 // MongoDB 4.0, the first with transactions
+#define WIRE_VERSION_LEAST 8 // MongoDB 4.2: transactions, on sharded clusters too
 
 struct collection {
     struct slice db;
@@ -159,7 +159,7 @@ static bool check_hello(const bson_t *reply, struct err *err)
     if (bson_iter_init_find(&iter, reply, "maxWireVersion") &&
         bson_iter_as_int64(&iter) < WIRE_VERSION_LEAST)
         return err_set(err, ERR_CONFIG,
-                       "MongoDB: the server is older than 4.0, which transactions need");
+                       "MongoDB: the server is older than 4.2, which transactions need");
     return true;
 }
 
