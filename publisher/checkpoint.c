@@ -36,7 +36,21 @@ void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint)
     json_write_string(out, slice_of_str(checkpoint->instance));
     buf_printf(out, ",\"alive_ms\":%llu,", (unsigned long long)checkpoint->alive_ms);
     position_write_fields(out, &checkpoint->position);
+    if (checkpoint->transaction[0]) {
+        buf_str(out, ",\"transaction\":");
+        json_write_string(out, slice_of_str(checkpoint->transaction));
+    }
+    if (checkpoint->counts.len > 0) {
+        buf_str(out, ",\"counts\":");
+        json_write_string(out, buf_bytes(&checkpoint->counts));
+    }
     buf_char(out, '}');
+}
+
+void checkpoint_deinit(struct checkpoint *checkpoint)
+{
+    position_deinit(&checkpoint->position);
+    buf_deinit(&checkpoint->counts);
 }
 
 void checkpoint_topic_write_key(struct buf *out, const char *topic)
@@ -105,7 +119,13 @@ static bool read_checkpoint(struct checkpoint *checkpoint, yajl_val tree, struct
         return err_set(err, ERR_CORRUPT, "\"running\", \"instance\" or \"alive_ms\" is missing");
     checkpoint->running = YAJL_IS_TRUE(running);
     checkpoint->alive_ms = (uint64_t)alive_ms;
+    const char *transaction = get_text(tree, "transaction");
+    const char *counts = get_text(tree, "counts");
     snprintf(checkpoint->instance, sizeof checkpoint->instance, "%s", instance);
+    snprintf(checkpoint->transaction, sizeof checkpoint->transaction, "%s",
+             transaction ? transaction : "");
+    buf_clear(&checkpoint->counts);
+    buf_str(&checkpoint->counts, counts ? counts : "");
     position_deinit(&checkpoint->position);
     return position_read(&checkpoint->position, value, err);
 }
@@ -198,7 +218,7 @@ void checkpoint_log_deinit(struct checkpoint_log *log)
     for (size_t i = 0; i < log->n_topics; i++)
         topic_deinit(&log->topics[i]);
     free(log->topics);
-    position_deinit(&log->last.position);
+    checkpoint_deinit(&log->last);
     *log = (struct checkpoint_log){0};
 }
 

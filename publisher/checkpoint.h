@@ -3,6 +3,8 @@
 // one partition, written in the same Kafka transaction as the records before it.
 //   {"kind":"checkpoint"}               {"version":1,"running":true,"instance":"host:123","alive_ms":…,"gtid":"…",
 //                                        "file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
+//     with rows > 0 also what the rows are of, and how many each topic got:
+//                                        "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
 //   {"kind":"topic","topic":"shop.a.b"} {"version":1,"partitions":8,"db":"a","table":"b"}
 // The last record of a key counts. A record that cannot be read is an error: to start over is never a guess of ours.
 #ifndef TAILRACE_PUBLISHER_CHECKPOINT_H
@@ -15,13 +17,18 @@
 #include <librdkafka/rdkafka.h>
 
 #define CHECKPOINT_INSTANCE_BYTES 320
+#define CHECKPOINT_TRANSACTION_BYTES (POSITION_FILE_MAX + 32)
 
 struct checkpoint {
     struct position position;
     bool running;      // false: it ended in good order
     uint64_t alive_ms; // when it was written, milliseconds since 1970
     char instance[CHECKPOINT_INSTANCE_BYTES];
+    char transaction[CHECKPOINT_TRANSACTION_BYTES]; // that position.rows are of; "" = none
+    struct buf counts;                              // "topic=n,…"; empty: not counted
 };
+
+void checkpoint_deinit(struct checkpoint *checkpoint);
 
 // A table's topic: its partition count when it was created, or accepted later.
 struct checkpoint_topic {

@@ -332,7 +332,7 @@ static bool write_checkpoint(struct producer *producer, const struct config *con
               producer_commit(producer, &message, COMMIT_STOP_MS, err);
     if (message.topic)
         rd_kafka_topic_destroy(message.topic);
-    position_deinit(&checkpoint.position);
+    checkpoint_deinit(&checkpoint);
     buf_deinit(&name);
     buf_deinit(&key);
     buf_deinit(&value);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session: see session.h.
+#define _POSIX_C_SOURCE 200809L // strtok_r
 #include "publisher/session.h"
 
 #include "binlog/position_find.h"
@@ -23,7 +24,6 @@
 #define WAIT_MS 100
 #define STOP_MS 500
 #define READ_TIMEOUT_LEAST_MS 10000
-#define TRANSACTION_BYTES (POSITION_FILE_MAX + 32)
 
 struct session {
     struct session_run *run;
@@ -44,11 +44,12 @@ struct session {
     struct checkpoint checkpoint; // written last
     struct buf key;
     struct buf value;
-    char gtid[GTID_TEXT_MAX];            // of the transaction read last
-    char transaction[TRANSACTION_BYTES]; // whose BEGIN was sent; "" = none
-    struct buf truncate;                 // a truncation that was met, for its refusal
-    bool settled;                        // no change or statement is half done: a commit may follow
-    unsigned rows_back;                  // changes that the reader handed out and that were refused
+    char gtid[GTID_TEXT_MAX];                       // of the transaction read last
+    char transaction[CHECKPOINT_TRANSACTION_BYTES]; // whose changes are being sent; "" = none
+    struct buf truncate;                            // a truncation that was met, for its refusal
+    bool resuming;                                  // the first transaction is out in part
+    bool settled;          // no change or statement is half done: a commit may follow
+    unsigned rows_back;    // changes that the reader handed out and that were refused
     uint64_t begun_ms;     // steady; the first message since the last commit, 0 = none
     uint64_t committed_ms; // steady
 };
@@ -205,6 +206,27 @@ static bool open_topics(struct session *session, struct err *err)
            topics_record_accepted(session->topics, err);
 }
 
+// What the rows of a transaction that is out in part are of, and how many of them each topic got.
+static void fill_transaction(struct session *session, struct checkpoint *checkpoint)
+{
+    const struct topic *topic = session->transactions ? topics_first(session->topics) : NULL;
+    checkpoint->transaction[0] = '\0';
+    buf_clear(&checkpoint->counts);
+    if (checkpoint->position.rows == 0)
+        return;
+    if (!session->transaction[0]) { // nothing was read yet: as it was at the start
+        const struct checkpoint *last = &session->log.last;
+        memcpy(checkpoint->transaction, last->transaction, sizeof checkpoint->transaction);
+        buf_slice(&checkpoint->counts, buf_bytes(&last->counts));
+        return;
+    }
+    memcpy(checkpoint->transaction, session->transaction, sizeof checkpoint->transaction);
+    for (; topic; topic = topic->next)
+        if (topic->transaction_changes > 0)
+            buf_printf(&checkpoint->counts, "%s%s=%llu", checkpoint->counts.len ? "," : "",
+                       topic->name, (unsigned long long)topic->transaction_changes);
+}
+
 static bool commit(struct session *session, const struct position *position, bool running,
                    struct err *err)
 {
@@ -213,6 +235,7 @@ static bool commit(struct session *session, const struct position *position, boo
     struct table_filter filter = filter_of(session->config);
     position_copy(&checkpoint->position, position);
     checkpoint->position.filter = position->rows > 0 ? table_filter_digest(&filter) : 0;
+    fill_transaction(session, checkpoint);
     memcpy(checkpoint->instance, session->run->instance, sizeof checkpoint->instance);
     checkpoint->running = running;
     checkpoint->alive_ms = clock_now_ms();
@@ -265,6 +288,7 @@ static bool open_reader(struct session *session, struct err *err)
     struct source *source = source_live_open_take(wire, &dump, SOURCE_LIVE_RING_BYTES, err);
     if (!source)
         return false;
+    session->resuming = start->rows > 0;
     session->reader = reader_open_take(source, &session->reader_options, err);
     return session->reader != NULL;
 }
@@ -319,7 +343,7 @@ void session_close(struct session *session)
         wire_close(session->wire);
     server_deinit(&session->server);
     position_deinit(&session->start);
-    position_deinit(&session->checkpoint.position);
+    checkpoint_deinit(&session->checkpoint);
     buf_deinit(&session->key);
     buf_deinit(&session->value);
     buf_deinit(&session->truncate);
@@ -343,8 +367,6 @@ static bool send_notice(struct session *session, const struct topic *topic, stru
 
 static bool send_begin(struct session *session, const struct change *change, struct err *err)
 {
-    snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
-             SLICE_ARG(change->transaction));
     for (struct topic *topic = topics_first(session->topics); topic; topic = topic->next)
         topic->transaction_changes = 0;
     buf_clear(&session->key);
@@ -352,6 +374,65 @@ static bool send_begin(struct session *session, const struct change *change, str
     notice_write_key(&session->key, change->transaction);
     notice_write_begin(&session->value, change->transaction, change->source.ts_us / 1000);
     return send_notice(session, session->transactions, err);
+}
+
+// One "topic=n" of a checkpoint's counts.
+static bool restore_count(struct session *session, char *item, struct err *err)
+{
+    char *equals = strchr(item, '=');
+    if (!equals)
+        return err_set(err, ERR_CORRUPT, "checkpoint: counts have the item \"%s\"", item);
+    *equals = '\0';
+    const struct checkpoint_topic *recorded = checkpoint_log_topic(&session->log, item);
+    struct topic *topic;
+    if (!recorded)
+        return err_set(err, ERR_CORRUPT, "checkpoint: topic %s is counted and not recorded", item);
+    const struct table table = {.db = slice_of_str(recorded->db),
+                                .name = slice_of_str(recorded->table)};
+    if (!topics_of_table(session->topics, &table, &topic, err))
+        return false;
+    topic->transaction_changes = strtoull(equals + 1, NULL, 10);
+    return true;
+}
+
+static bool restore_counts(struct session *session, struct err *err)
+{
+    char *text = mem_strdup(buf_cstr(&session->log.last.counts));
+    char *rest = NULL;
+    bool ok = true;
+    for (char *item = strtok_r(text, ",", &rest); ok && item; item = strtok_r(NULL, ",", &rest))
+        ok = restore_count(session, item, err);
+    free(text);
+    return ok;
+}
+
+// The rest of a transaction that is out in part. After a failover the next transaction may be another one.
+static bool resume(struct session *session, const struct change *change, struct err *err)
+{
+    const char *expected = session->log.last.transaction;
+    session->resuming = false;
+    if (*expected && !slice_eq_str(change->transaction, expected))
+        return err_set(
+            err, ERR_REFUSED,
+            "%llu rows of the transaction %s are published, but this server goes on with " SLICE_FMT
+            ": connect to the server %s until the transaction is complete",
+            (unsigned long long)session->start.rows, expected, SLICE_ARG(change->transaction),
+            session->log.last.position.server_uuid);
+    return !session->transactions || restore_counts(session, err);
+}
+
+// At the first change of a transaction that is sent.
+static bool enter_transaction(struct session *session, const struct change *change, struct err *err)
+{
+    if (session->transaction[0])
+        return true;
+    bool ok = session->resuming       ? resume(session, change, err)
+              : session->transactions ? send_begin(session, change, err)
+                                      : true;
+    if (ok)
+        snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
+                 SLICE_ARG(change->transaction));
+    return ok;
 }
 
 static bool send_end(struct session *session, struct err *err)
@@ -362,7 +443,6 @@ static bool send_end(struct session *session, struct err *err)
     buf_clear(&session->value);
     notice_write_key(&session->key, transaction);
     notice_write_end(&session->value, transaction, ts_ms, topics_first(session->topics));
-    session->transaction[0] = '\0';
     return send_notice(session, session->transactions, err);
 }
 
@@ -378,9 +458,8 @@ static bool take_change(struct session *session, const struct change *change, st
         return err_wrap(err, SLICE_FMT ":%llu", SLICE_ARG(change->source.file),
                         (unsigned long long)change->source.pos);
     uint64_t sent = producer_counts(session->producer)->messages;
-    bool ok =
-        (!session->transactions || session->transaction[0] || send_begin(session, change, err)) &&
-        encoder_change(&session->encoder, change, topic, clock_now_ms(), err);
+    bool ok = enter_transaction(session, change, err) &&
+              encoder_change(&session->encoder, change, topic, clock_now_ms(), err);
     if (!ok) {
         session->settled = producer_counts(session->producer)->messages == sent;
         return false;
@@ -434,10 +513,9 @@ static bool take_commit(struct session *session, const struct reader_item *item,
     snprintf(session->gtid, sizeof session->gtid, SLICE_FMT, SLICE_ARG(item->gtid));
     if (session->truncate.len > 0)
         return refuse_truncate(session, item->gtid, err);
-    session->settled = true;
-    if (!session->transaction[0])
-        return true;
-    session->settled = send_end(session, err);
+    session->settled = !session->transactions || !session->transaction[0] || send_end(session, err);
+    session->resuming = false;
+    session->transaction[0] = '\0';
     return session->settled;
 }
 

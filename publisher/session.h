@@ -20,9 +20,9 @@ struct session_run {
     const struct publisher_options *options;
     char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid"
     bool has_target;
-    bool caught_up;           // it was logged
-    struct position target;   // the end of the source's binlog when the run began
-    uint64_t started_ms;      // steady
+    bool caught_up;         // it was logged
+    struct position target; // the end of the source's binlog when the run began
+    uint64_t started_ms;    // steady
     uint64_t changes;
     uint64_t messages;
     uint64_t bytes;
