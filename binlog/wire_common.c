@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define ERRNO_SOURCE_FATAL 1236 // the server ended a dump; the reason is in the text
+#define ERRNO_TLS 2026
 #define ERRNO_SAME_ID 4052      // MariaDB: another replica with this server id came
 
 // Numbers below 2000 and from 3000 on are the server's, 2000 to 2999 and 5000 on the libraries'.
@@ -62,7 +63,7 @@ static const struct {
     {2012, ERR_RETRY},       // error in the handshake
     {2013, ERR_RETRY},       // lost connection
     {2020, ERR_UNSUPPORTED}, // packet larger than max_allowed_packet
-    {2026, ERR_CONFIG},      // TLS
+    {ERRNO_TLS, ERR_CONFIG}, // while connecting
     {2027, ERR_CORRUPT},     // malformed packet
     {2047, ERR_CONFIG},      // wrong or unknown protocol
     {2048, ERR_INTERNAL},    // invalid handle
@@ -138,7 +139,10 @@ bool wire_fail_with(struct wire *wire, const char *what, unsigned number, const 
         return fail_denied(wire, what, number, text, err);
     if (number == ERRNO_SOURCE_FATAL || number == ERRNO_SAME_ID)
         return fail_dump(wire, what, text, err);
-    return err_set(err, error_class(number), "%s: %s (error %u)", what, text, number);
+    // On a connection that stood, an error of TLS is its loss and not a wrong setting.
+    bool is_lost = number == ERRNO_TLS && wire->socket >= 0;
+    return err_set(err, is_lost ? ERR_RETRY : error_class(number), "%s: %s (error %u)", what, text,
+                   number);
 }
 
 bool wire_fail(struct wire *wire, const char *what, struct err *err)
