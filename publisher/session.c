@@ -150,6 +150,14 @@ static struct topics_options topics_options_of(struct session *session)
     };
 }
 
+// After the checkpoint is read: an older publisher that runs yet may have come further than the server
+// had when it was asked first, and that would look like another history.
+static bool ask_server_again(struct session *session, struct err *err)
+{
+    server_deinit(&session->server);
+    return server_read(session->wire, &session->server, err);
+}
+
 // Everything that can be refused; nothing is written.
 static bool check_all(struct session *session, struct err *err)
 {
@@ -161,7 +169,7 @@ static bool check_all(struct session *session, struct err *err)
     set_target(session);
     if (!kafka_open_plain(session->config, &session->plain, err) ||
         !checkpoint_read(session->plain, session->config, &session->log, err) ||
-        !find_start(session, &options, err) ||
+        !ask_server_again(session, err) || !find_start(session, &options, err) ||
         !server_has(session->wire, &session->server, &session->start, err))
         return false;
     struct topics_options topics = topics_options_of(session);
@@ -177,7 +185,7 @@ static bool read_again(struct session *session, struct err *err)
     checkpoint_log_deinit(&session->log);
     return checkpoint_read(session->plain, session->config, &session->log, err) &&
            (!session->log.found ||
-            (find_start(session, &options, err) &&
+            (ask_server_again(session, err) && find_start(session, &options, err) &&
              server_has(session->wire, &session->server, &session->start, err)));
 }
 
