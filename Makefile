@@ -48,7 +48,7 @@ SRC_tailrace-publish := publisher/main.c $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA)
 SRC_tailrace-apply-mongodb := appliers/mongodb/main.c $(MONGODB) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-redis := appliers/redis/main.c $(REDIS) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
 
-DECODE_LIBS := -lzstd -lz
+DECODE_LIBS := -ldeflate -lzstd -lz
 RECORD_LIBS := -lyajl -lm
 LIBS_tailrace :=
 LIBS_tailrace-cat := $(DECODE_LIBS) $(RECORD_LIBS)

@@ -13,8 +13,8 @@
 // "Binary Log Event", LOG_EVENT_IGNORABLE_F).
 #include "binlog/event.h"
 
+#include <libdeflate.h>
 #include <stdio.h>
-#include <zlib.h>
 
 #define EVENT_FLAGS_OFFSET 17
 #define EVENT_BINLOG_VERSION 4
@@ -141,13 +141,13 @@ static uint32_t checksum_of(const struct event *event)
     struct slice bytes = event->bytes;
     size_t n = bytes.len - EVENT_CHECKSUM_BYTES;
     if (event->code != EVENT_FORMAT_DESCRIPTION)
-        return (uint32_t)crc32_z(0, bytes.ptr, n);
+        return libdeflate_crc32(0, bytes.ptr, n);
     unsigned flags = event->flags & ~(unsigned)EVENT_FLAG_IN_USE;
     uint8_t field[2] = {(uint8_t)flags, (uint8_t)(flags >> 8)};
-    uLong crc = crc32_z(0, bytes.ptr, EVENT_FLAGS_OFFSET);
-    crc = crc32_z(crc, field, sizeof field);
+    uint32_t crc = libdeflate_crc32(0, bytes.ptr, EVENT_FLAGS_OFFSET);
+    crc = libdeflate_crc32(crc, field, sizeof field);
     size_t done = EVENT_FLAGS_OFFSET + sizeof field;
-    return (uint32_t)crc32_z(crc, bytes.ptr + done, n - done);
+    return libdeflate_crc32(crc, bytes.ptr + done, n - done);
 }
 
 static uint32_t stored_checksum(const struct event *event)

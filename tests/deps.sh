@@ -8,7 +8,7 @@
 set -euo pipefail
 
 build='gcc make pkg-config libc6-dev libmariadb-dev librdkafka-dev libmongoc-dev libbson-dev
-    libhiredis-dev zlib1g-dev libzstd-dev libyajl-dev'
+    libhiredis-dev libdeflate-dev zlib1g-dev libzstd-dev libyajl-dev'
 test='libcmocka-dev clang clang-format libclang-rt-14-dev
     mariadb-server-core mariadb-client redis-server redis-tools kcat libcurl4 liblzma5
     python3 python3-pip python3-pymysql python3-pymongo python3-bson-ext python3-redis python3-hiredis

@@ -5,13 +5,13 @@
 # Debian carries it only in sid, whose libc is newer than Debian 12's. So the packages and all they
 # need are unpacked into a tree in the cache, without touching the system, and run through the
 # tree's own dynamic loader. The same tree holds Oracle's libmysqlclient, librdkafka, yajl, cmocka,
-# zlib and zstd with their headers: a sysroot for building against that client (client_flags).
+# libdeflate, zlib and zstd with their headers: a sysroot for building against that client (client_flags).
 
 # Raise the revision when the list of packages changes: caches of before are then not used.
 mysql_release=9.7
-mysql_tree=$cache/mysql-$mysql_release-1
+mysql_tree=$cache/mysql-$mysql_release-2
 mysql_packages='mysql-server-core mysql-client-core libmysqlclient-dev libc6-dev librdkafka-dev
-    libyajl-dev libcmocka-dev zlib1g-dev libzstd-dev'
+    libyajl-dev libcmocka-dev libdeflate-dev zlib1g-dev libzstd-dev'
 # Needed by maintainer scripts only, which nobody runs here.
 mysql_unneeded='systemd|perl|passwd|iproute2'
 mysql_triplet=x86_64-linux-gnu
