@@ -5,7 +5,6 @@
 #include "appliers/mongodb/mapping.h"
 
 #include "common/buf.h"
-#include "common/mem.h"
 #include "record/number_text.h"
 #include "record/temporal_text.h"
 
@@ -440,27 +439,24 @@ static const yajl_callbacks json_callbacks = {
 
 bool mapping_append_json(bson_t *doc, struct slice name, struct slice json, struct err *err)
 {
-    struct json_walk *walk = mem_alloc(sizeof *walk);
-    walk->n_levels = 0;
-    walk->doc = doc;
-    walk->name = name;
-    walk->key = (struct buf){0};
-    walk->keys = (struct buf){0};
-    walk->number = (struct buf){0};
-    walk->err = err;
-    yajl_handle parser = yajl_alloc(&json_callbacks, NULL, walk);
+    struct json_walk walk; // on the stack, where the compiler aligns its bson_t as they need it
+    walk.n_levels = 0;
+    walk.doc = doc;
+    walk.name = name;
+    walk.key = walk.keys = walk.number = (struct buf){0};
+    walk.err = err;
+    yajl_handle parser = yajl_alloc(&json_callbacks, NULL, &walk);
     yajl_status status = yajl_parse(parser, json.ptr, json.len);
     if (status == yajl_status_ok)
         status = yajl_complete_parse(parser);
     if (status == yajl_status_error)
         err_at(err, ERR_CORRUPT, yajl_get_bytes_consumed(parser), "not a JSON document");
-    while (walk->n_levels > 0)
-        close_level(walk);
+    while (walk.n_levels > 0)
+        close_level(&walk);
     yajl_free(parser);
-    buf_deinit(&walk->key);
-    buf_deinit(&walk->keys);
-    buf_deinit(&walk->number);
-    free(walk);
+    buf_deinit(&walk.key);
+    buf_deinit(&walk.keys);
+    buf_deinit(&walk.number);
     return status == yajl_status_ok;
 }
 

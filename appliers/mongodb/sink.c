@@ -38,8 +38,8 @@ struct sink {
     size_t n_collections;
     const struct effect **order; // of the batch: by collection, then kind
     size_t cap_order;
-    bson_t id;  // { _id }, of the effect at hand
-    bson_t row; // what is written for it
+    bson_t *id;  // { _id }, of the effect at hand
+    bson_t *row; // what is written for it
 };
 
 // --- faults ---
@@ -106,13 +106,17 @@ static bool run_hello(mongoc_client_t *client, bson_t *reply, bson_error_t *erro
     return done;
 }
 
-static bool refuse_standalone(struct err *err)
+// `hello` has no setName: a standalone server, or a member that has not (yet) read its configuration.
+static bool refuse_no_set(const bson_t *hello, struct err *err)
 {
-    return err_set(
-        err, ERR_CONFIG,
-        "MongoDB: found a standalone server; a replica set is needed (one member will do), as "
-        "only it has transactions: start mongod with --replSet rs0, then in mongosh: "
-        "rs.initiate()");
+    if (bson_has_field(hello, "isreplicaset"))
+        return err_set(err, ERR_UNAVAILABLE,
+                       "MongoDB: the server belongs to no replica set yet; if it has just been "
+                       "started, wait; else in mongosh: rs.initiate()");
+    return err_set(err, ERR_CONFIG,
+                   "MongoDB: found a standalone server; a replica set is needed (one member will "
+                   "do), as only it has transactions: start mongod with --replSet rs0, then in "
+                   "mongosh: rs.initiate()");
 }
 
 // With replicaSet in the URI a server that is none looks unreachable: asks the first host what it is.
@@ -132,7 +136,7 @@ static bool explain_unreachable(const mongoc_uri_t *uri, const bson_error_t *err
     mongoc_client_t *client = mongoc_client_new(text);
     if (client && run_hello(client, &reply, &probe_error)) {
         if (!bson_iter_init_find(&iter, &reply, "setName"))
-            refuse_standalone(err);
+            refuse_no_set(&reply, err);
         else if (strcmp(bson_iter_utf8(&iter, NULL), wanted) != 0)
             err_set(err, ERR_CONFIG,
                     "MongoDB: %s belongs to the replica set \"%s\", but [mongodb] uri says "
@@ -151,7 +155,7 @@ static bool check_hello(const bson_t *reply, struct err *err)
     bool is_router = bson_iter_init_find(&iter, reply, "msg") && BSON_ITER_HOLDS_UTF8(&iter) &&
                      strcmp(bson_iter_utf8(&iter, NULL), "isdbgrid") == 0;
     if (!is_set && !is_router)
-        return refuse_standalone(err);
+        return refuse_no_set(reply, err);
     if (is_set && bson_iter_init_find(&iter, reply, "isWritablePrimary") && !bson_iter_bool(&iter))
         return err_set(err, ERR_REFUSED,
                        "MongoDB: the server is not the primary of its replica set; name the set in "
@@ -189,8 +193,8 @@ static void mongodb_close(struct sink *sink)
     }
     free(sink->collections);
     free((void *)sink->order);
-    bson_destroy(&sink->id);
-    bson_destroy(&sink->row);
+    bson_destroy(sink->id);
+    bson_destroy(sink->row);
     if (sink->session)
         mongoc_client_session_destroy(sink->session);
     mongoc_client_destroy(sink->client);
@@ -225,8 +229,8 @@ static bool mongodb_open(const struct config *config, struct sink **sink, struct
 {
     mongoc_uri_t *uri = NULL;
     struct sink *made = mem_zalloc(sizeof *made);
-    bson_init(&made->id);
-    bson_init(&made->row);
+    made->id = bson_new();
+    made->row = bson_new();
     mongoc_log_set_handler(on_log, NULL);
     bool done = parse_uri(config, &uri, err);
     if (done) {
@@ -343,12 +347,12 @@ static bool write_row(struct sink *sink, const struct effect *effect, struct err
 {
     bson_t set;
     if (effect->kind == EFFECT_REPLACE) {
-        bson_concat(&sink->row, &sink->id);
-        return mapping_append_row(&sink->row, effect->table, effect->row, err);
+        bson_concat(sink->row, sink->id);
+        return mapping_append_row(sink->row, effect->table, effect->row, err);
     }
-    BSON_APPEND_DOCUMENT_BEGIN(&sink->row, "$set", &set);
+    BSON_APPEND_DOCUMENT_BEGIN(sink->row, "$set", &set);
     bool done = mapping_append_row(&set, effect->table, effect->row, err);
-    bson_append_document_end(&sink->row, &set);
+    bson_append_document_end(sink->row, &set);
     return done;
 }
 
@@ -357,24 +361,23 @@ static bool add_effect(struct sink *sink, mongoc_bulk_operation_t *bulk, const b
 {
     bson_error_t error;
     bool added = false;
-    bson_reinit(&sink->id);
-    bson_reinit(&sink->row);
-    if (!mapping_append_id(&sink->id, effect->table, effect->row, err))
+    bson_reinit(sink->id);
+    bson_reinit(sink->row);
+    if (!mapping_append_id(sink->id, effect->table, effect->row, err))
         return false;
     if (effect->kind == EFFECT_DELETE)
-        return mongoc_bulk_operation_remove_one_with_opts(bulk, &sink->id, NULL, &error) ||
+        return mongoc_bulk_operation_remove_one_with_opts(bulk, sink->id, NULL, &error) ||
                sink_fail(err, NULL, &error, "a delete");
     if (!write_row(sink, effect, err))
         return false;
-    if (sink->row.len > DOCUMENT_BYTES_MAX)
+    if (sink->row->len > DOCUMENT_BYTES_MAX)
         return err_set(err, ERR_REFUSED, "the document has %u bytes, MongoDB takes %d",
-                       sink->row.len, DOCUMENT_BYTES_MAX);
+                       sink->row->len, DOCUMENT_BYTES_MAX);
     if (effect->kind == EFFECT_REPLACE)
         added =
-            mongoc_bulk_operation_replace_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
+            mongoc_bulk_operation_replace_one_with_opts(bulk, sink->id, sink->row, opts, &error);
     else
-        added =
-            mongoc_bulk_operation_update_one_with_opts(bulk, &sink->id, &sink->row, opts, &error);
+        added = mongoc_bulk_operation_update_one_with_opts(bulk, sink->id, sink->row, opts, &error);
     return added || sink_fail(err, NULL, &error, "a document");
 }
 
