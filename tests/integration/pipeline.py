@@ -2,6 +2,7 @@
 """One source with its topics and targets, and our programs between them."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -39,8 +40,10 @@ class Pipeline:
             tables={"include": f"{self.name}.*"}, apply={"workers": 2}, log={"level": "debug"})
 
     def configure(self):
-        """Writes the configuration file; returns its path."""
-        return programs.write_config(self.folder / "tailrace.conf", self.options)
+        """Writes the configuration file, in one step: a program may be reading it. Returns its path."""
+        path = self.folder / "tailrace.conf"
+        os.replace(programs.write_config(self.folder / "tailrace.conf.new", self.options), path)
+        return path
 
     # --- our programs ---------------------------------------------------------------------------
 
@@ -114,10 +117,11 @@ class Pipeline:
     def keys(self, pattern):
         return sorted(self.redis.scan_iter(match=pattern, count=1000))
 
-    def applied(self, name):
-        """partition → checkpoint as the target holds it, for one applier, without its times."""
-        shown = [item for item in self.shown() if item.get("applier") == name]
-        return {(item["topic"], item["partition"]): item["offset"] for item in shown}
+    def places(self, applier):
+        """What `offsets show --json` says of an applier: (table, partition) → object."""
+        prefix = f"{self.name}.{self.name}."
+        return {(item["topic"].removeprefix(prefix), item["partition"]): item
+                for item in self.shown() if item.get("applier") == applier}
 
     def checkpoint(self):
         """The value of the publisher's newest checkpoint, or None."""

@@ -126,7 +126,7 @@ def test_binlog_file_gives_the_same_records(pipeline, database, folder):
     assert sorted(map(without_times, printed.splitlines())) == sorted(map(without_times, records))
     with open(path, "rb") as binlog:
         piped = subprocess.run([*command, "-"], stdin=binlog, capture_output=True, check=True).stdout
-    assert piped == printed
+    assert piped == printed.replace(f'"file":"{file}"'.encode(), b'"file":"-"')
 
 
 def without_times(record):
@@ -180,8 +180,7 @@ def test_account_that_requires_tls(pipeline, database):
 
 @each_client
 def test_authority_is_checked(pipeline, database, folder):
-    """The server's certificate is made for no host, so it is enough to see which authority is refused."""
-    right = Path(database.value("SELECT @@datadir")) / "ca.pem"
+    """The server's certificate is by an authority of its own, so one that is not told is not trusted."""
     wrong = folder / "wrong.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
                     "-subj", "/CN=nobody", "-keyout", folder / "wrong.key", "-out", wrong],
@@ -191,7 +190,6 @@ def test_authority_is_checked(pipeline, database, folder):
     refused = expect(pipeline.start_publisher("--until-caught-up"), 78)
     assert "certificate" in refused.log()
     pipeline.assert_nothing_written()
-    assert right.exists()
 
 
 @each_source
@@ -204,7 +202,7 @@ def test_socket(pipeline, database):
 
 
 @each_source
-def test_compressed_and_quiet_server(pipeline, database):
+def test_compressed_rows(pipeline, database):
     """Rows that the server compresses in its binlog."""
     name = {"mysql": "binlog_transaction_compression", "mariadb": "log_bin_compress"}[database.kind]
     with database.setting(name, "ON"):

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exactly once, whatever is killed when."""
+
+import random
+import time
+
+import pytest
+
+from tests.integration import load, wait
+from tests.integration.pipeline import APPLIERS, expect, stop
+from tests.integration.load import Load, assert_each_change_once
+from tests.integration.test_positions import each_source
+
+LARGE_ROWS = 50_000
+each_applier = pytest.mark.parametrize("applier", APPLIERS)
+
+
+def insert_large(database, rows=LARGE_ROWS):
+    """So many rows in one transaction, of one statement."""
+    database.sql("CREATE TABLE digit (d INT PRIMARY KEY)",
+                 "INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)",
+                 "CREATE TABLE large (id INT PRIMARY KEY, text VARCHAR(100))",
+                 "INSERT INTO large SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d AS id,"
+                 " REPEAT('x', 50) FROM digit a, digit b, digit c, digit d, digit e"
+                 f" HAVING id < {rows}")
+
+
+@each_source
+def test_publisher_killed_under_load(pipeline, database):
+    """Killed at any time after its start: while it connects, reads, sends, commits."""
+    moments = random.Random(3)
+    kills = 0
+    with Load(database) as running:
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            publisher = pipeline.start_publisher()
+            time.sleep(moments.uniform(0.05, 0.9))
+            publisher.check()
+            publisher.kill()
+            kills += 1
+    assert kills > 5 and running.transactions > 100
+    pipeline.converge()
+    assert_each_change_once(pipeline)
+
+
+@pytest.mark.parametrize("client", ["libmariadb", "libmysqlclient"], indirect=True)
+def test_publisher_killed_in_a_large_transaction(pipeline, database, client):
+    """It goes on within the transaction: what is out before the kill is not sent again."""
+    pipeline.options["publish"]["transaction_bytes"] = "256KiB"
+    insert_large(database)
+    rows = 0
+    for _ in range(4):
+        publisher = pipeline.start_publisher()
+        wait.until(lambda: rows_out(pipeline) > rows, f"more than {rows} rows", pause_s=0)
+        publisher.kill()
+        rows = rows_out(pipeline)
+        assert rows < LARGE_ROWS, "it was through before it was killed"
+    pipeline.publish()
+    found = [record.keys()["id"] for record in pipeline.topics.table("large")]
+    assert len(found) == len(set(found)) == LARGE_ROWS
+    assert {record["transaction"]["total_order"] for record in pipeline.topics.changes(
+        f"{pipeline.name}.large")} == set(range(1, LARGE_ROWS + 1))
+
+
+def rows_out(pipeline):
+    """How many rows of an unfinished transaction the newest checkpoint tells of."""
+    checkpoint = pipeline.checkpoint()
+    return checkpoint["rows"] if checkpoint else 0
+
+
+@each_applier
+def test_applier_killed_in_the_middle(pipeline, database, applier):
+    """Killed twice with a part of the rows applied. (The group waits for a dead member's session.)"""
+    pipeline.options["apply"]["batch_records"] = 50
+    insert_large(database, 30_000)
+    pipeline.publish()
+    applied = 0
+    for _ in range(2):
+        started = pipeline.start_applier(applier)
+        wait.until(lambda: count(pipeline, applier) > applied, f"more than {applied} rows")
+        started.kill()
+        applied = count(pipeline, applier)
+        assert 0 < applied < 30_000, "it was through before it was killed"
+        database.sql("UPDATE large SET text = CONCAT(text, '+') WHERE id % 100 = 7",
+                     "DELETE FROM large WHERE id % 1000 = 11", "UPDATE large SET id = -id - 1 WHERE id = 1")
+        pipeline.publish()
+    pipeline.apply(applier)
+    pipeline.assert_equal(applier)
+
+
+def count(pipeline, applier):
+    """Rows of the table large in the target."""
+    if applier == "mongodb":
+        return pipeline.documents("large").estimated_document_count()
+    return len(pipeline.keys(f"{pipeline.name}:large:*"))
+
+
+def test_all_killed_under_load(pipeline, database):
+    """The three processes at once, again and again, and they all go on."""
+    moments = random.Random(5)
+    with Load(database):
+        for _ in range(2):
+            started = [pipeline.start_publisher(), *map(pipeline.start_applier, APPLIERS)]
+            time.sleep(moments.uniform(1, 2))
+            for process in moments.sample(started, 3):
+                process.check()
+                process.kill()
+    pipeline.converge()
+    assert_each_change_once(pipeline)
+
+
+def test_terminated_under_load(pipeline, database):
+    """SIGTERM ends each program within a second, in good order; nothing is missing afterwards."""
+    with Load(database, pause_s=0.001):
+        for _ in range(3):
+            started = [pipeline.start_publisher(), *map(pipeline.start_applier, APPLIERS)]
+            time.sleep(1.2)
+            for process in started:
+                stop(process)
+    pipeline.converge()
+    assert_each_change_once(pipeline)
+
+
+def test_terminated_while_starting(pipeline, database):
+    load.create(database, 10)
+    for delay_ms in (0, 5, 20, 50, 100, 200):
+        started = [pipeline.start_publisher(), *map(pipeline.start_applier, APPLIERS)]
+        time.sleep(0.02 + delay_ms / 1000)
+        for process in started:
+            if process.alive():
+                process.process.terminate()
+        for process in started:
+            assert process.wait(10) in (0, -15, 69), process.log()
+    pipeline.converge()
+    assert_each_change_once(pipeline)
+
+
+def test_second_publisher_of_the_name(pipeline, database):
+    """The second fences the first, which says so; together they publish each change once."""
+    with Load(database):
+        first = pipeline.start_publisher()
+        wait.until(pipeline.checkpoint, "the first checkpoint")
+        second = pipeline.start_publisher()
+        expect(first, 77, patience_s=20)
+        assert "another publisher" in first.log()
+        time.sleep(0.5)
+        second.check()
+    stop(second)
+    pipeline.publish()
+    assert_each_change_once(pipeline)
+
+
+@each_applier
+def test_two_processes_share_the_partitions(pipeline, database, applier):
+    """Each works on its part; when one is killed the other takes over what it had."""
+    publisher = pipeline.start_publisher()
+    with Load(database, pause_s=0.01):
+        wait.until(lambda: f"{pipeline.name}.{pipeline.name}.t" in pipeline.topics.names(), "the topic")
+        first, second = pipeline.start_applier(applier), pipeline.start_applier(applier)
+        owners = wait.until(lambda: shared_owners(pipeline, applier), "two owners of partitions")
+        assert owners == {first.process.pid, second.process.pid}
+        first.kill()
+        wait.until(lambda: owning_pids(pipeline, applier) == {second.process.pid}, "one owner",
+                   patience_s=20)
+    stop(publisher)
+    pipeline.publish()
+    wait.until(lambda: pipeline.is_equal(applier), f"{applier} to be equal")
+    stop(second)
+    assert_each_change_once(pipeline)
+
+
+def owning_pids(pipeline, applier):
+    """Processes that own a checkpoint in the target: an owner is HOST:PID:NUMBER."""
+    return {int(place["owner"].split(":")[-2]) for place in pipeline.places(applier).values()
+            if place["owner"]}
+
+
+def shared_owners(pipeline, applier):
+    pids = owning_pids(pipeline, applier)
+    return pids if len(pids) == 2 else None
