@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// For programs built with -fsanitize=thread only: C11 threads as POSIX threads. The thread sanitizer of GCC 12
-// does not know thrd_create(3), with which librdkafka makes its threads: the first allocation in such a thread ends the
-// program. Symbols of the program win over those of the C library, for librdkafka as well.
+// For programs built with -fsanitize=thread only: C11 threads as POSIX threads. The thread
+// sanitizer of GCC 12 does not know thrd_create(3), with which librdkafka makes its threads: the
+// first allocation in such a thread ends the program. Symbols of the program win over those of the
+// C library, for librdkafka as well.
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdint.h>

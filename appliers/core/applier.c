@@ -40,7 +40,8 @@ void applier_group(const struct config *config, const struct sink_driver *driver
     snprintf(group, SINK_GROUP_BYTES, "%s.apply.%s", config->source.name, driver->name);
 }
 
-// host:pid:random: another one for each session, so that a claim made before never counts as this one's.
+// host:pid:random: another one for each session, so that a claim made before never counts as this
+// one's.
 static void make_owner(char owner[SINK_OWNER_BYTES])
 {
     char host[64] = "";
@@ -118,8 +119,8 @@ static void log_end(const struct worker_stats *stats, uint64_t begin_ms)
                         log_u64("max_rss_kib", (uint64_t)usage.ru_maxrss)));
 }
 
-// A batch may be in flight for longer than a stop may take: the process ends without it. The step is applied as a whole
-// or not at all, and the next start finds out which.
+// A batch may be in flight for longer than a stop may take: the process ends without it. The step
+// is applied as a whole or not at all, and the next start finds out which.
 static void abandon(struct session *session)
 {
     if (session->consumer)

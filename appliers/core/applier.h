@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Applier: sessions, one after the other. A session opens the target, joins the group, applies, and ends with
-// the first fault. What passes by itself (the target or Kafka is away, a partition was lost) is followed by a
-// pause and the next session, which begins with what the target's checkpoints say; all else ends the process.
+// Applier: sessions, one after the other. A session opens the target, joins the group, applies, and
+// ends with the first fault. What passes by itself (the target or Kafka is away, a partition was
+// lost) is followed by a pause and the next session, which begins with what the target's
+// checkpoints say; all else ends the process.
 #ifndef TAILRACE_APPLIERS_CORE_APPLIER_H
 #define TAILRACE_APPLIERS_CORE_APPLIER_H
 
@@ -13,8 +14,8 @@ struct applier {
     bool until_caught_up;
 };
 
-// Runs until the stop flag is raised, or caught up. The first session's faults end it in any case: what
-// cannot be reached or is refused shows at once.
+// Runs until the stop flag is raised, or caught up. The first session's faults end it in any case:
+// what cannot be reached or is refused shows at once.
 MUST_CHECK bool applier_run(const struct applier *applier, struct err *err);
 
 // "<source>.apply.<driver>"

@@ -64,13 +64,15 @@ struct batch {
 void batch_clear(struct batch *batch);
 void batch_deinit(struct batch *batch);
 
-// The number of the partition in batch->partitions; put in with from = next = `from` when it is new.
+// The number of the partition in batch->partitions; put in with from = next = `from` when it is
+// new.
 uint32_t batch_partition(struct batch *batch, const char *topic, int32_t partition, int64_t from);
 
-// Merges the change in and notes where it stands in the source. Slices and values are borrowed until
-// batch_clear. *taken = false: the change does not fit what is in the batch (another shape of its
-// table): apply the batch, then put it into the next. An empty batch takes any change.
-// ERR_UNSUPPORTED: a truncation, or an image with columns missing where all are needed; ERR_CORRUPT: no key.
+// Merges the change in and notes where it stands in the source. Slices and values are borrowed
+// until batch_clear. *taken = false: the change does not fit what is in the batch (another shape of
+// its table): apply the batch, then put it into the next. An empty batch takes any change.
+// ERR_UNSUPPORTED: a truncation, or an image with columns missing where all are needed;
+// ERR_CORRUPT: no key.
 MUST_CHECK bool batch_add(struct batch *batch, const struct batch_record *record, bool *taken,
                           struct err *err);
 

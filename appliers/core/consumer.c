@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Consumer: see consumer.h. Back-pressure: a full worker is waited for; when it stays full (a slow or hanging
-// target), its partitions are paused and the client is polled on, so that this process stays a member of its
-// group and the partitions of other workers go on.
+// Consumer: see consumer.h. Back-pressure: a full worker is waited for; when it stays full (a slow
+// or hanging target), its partitions are paused and the client is polled on, so that this process
+// stays a member of its group and the partitions of other workers go on.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/consumer.h"
 
@@ -22,7 +22,8 @@
 #define DROP_WAIT_MS 5000
 #define COMMIT_EVERY_MS 1000
 
-// What bounds our memory in the client library: fetches, and what it reads ahead. A property in [kafka] wins.
+// What bounds our memory in the client library: fetches, and what it reads ahead. A property in
+// [kafka] wins.
 static const char *const defaults[][2] = {
     {"session.timeout.ms", "6000"}, // so that a killed process is replaced soon
     {"heartbeat.interval.ms", "2000"},
@@ -34,8 +35,8 @@ static const char *const defaults[][2] = {
     {"queued.min.messages", "50000"},
     {"fetch.wait.max.ms", "100"},
     {"check.crcs", "true"},
-    // cooperative-sticky would move fewer partitions, but ends librdkafka 2.0 with an assertion when a member
-    // leaves that was never the group's leader
+    // cooperative-sticky would move fewer partitions, but ends librdkafka 2.0 with an assertion
+    // when a member leaves that was never the group's leader
     {"partition.assignment.strategy", "roundrobin"},
 };
 
@@ -215,8 +216,9 @@ static void drop_lane(struct consumer *consumer, const char *topic, int32_t part
 
 // --- the group ---
 
-// Where each lane stands, as far as the group does not know it. What follows the last record up to the end are
-// marks of transactions: once they were seen, the group may have it that nothing is left.
+// Where each lane stands, as far as the group does not know it. What follows the last record up to
+// the end are marks of transactions: once they were seen, the group may have it that nothing is
+// left.
 static rd_kafka_topic_partition_list_t *collect_offsets(struct consumer *consumer)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
@@ -300,7 +302,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
 }
 
-// A commit that came too late for its rebalance is of no harm: the target's checkpoint is what counts.
+// A commit that came too late for its rebalance is of no harm: the target's checkpoint is what
+// counts.
 static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                       rd_kafka_topic_partition_list_t *offsets, void *into)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Consumer: one membership in the applier's consumer group: from joining it to leaving it. It claims each partition
-// that it is given in the target, starts to read where the target's checkpoint says, and hands records to
-// the partition's worker. The group's offsets are committed behind the target's, for tools that show lag only.
-// Used by one thread.
+// Consumer: one membership in the applier's consumer group: from joining it to leaving it. It
+// claims each partition that it is given in the target, starts to read where the target's
+// checkpoint says, and hands records to the partition's worker. The group's offsets are committed
+// behind the target's, for tools that show lag only. Used by one thread.
 #ifndef TAILRACE_APPLIERS_CORE_CONSUMER_H
 #define TAILRACE_APPLIERS_CORE_CONSUMER_H
 
@@ -25,8 +25,8 @@ struct consumer_options {
 MUST_CHECK bool consumer_open(const struct consumer_options *options, struct consumer **consumer,
                               struct err *err);
 
-// Runs until the stop flag is raised or, with until_caught_up, all is applied that the topics held at
-// consumer_open. ERR_RETRY: leave and join again; other classes end the process.
+// Runs until the stop flag is raised or, with until_caught_up, all is applied that the topics held
+// at consumer_open. ERR_RETRY: leave and join again; other classes end the process.
 MUST_CHECK bool consumer_run(struct consumer *consumer, struct err *err);
 
 // After the workers have ended: commits to the group and leaves it, in at most ms.
@@ -48,7 +48,8 @@ struct topic_end {
 MUST_CHECK bool consumer_list_ends(rd_kafka_t *rk, const char *source_name, struct topic_end **ends,
                                    size_t *n_ends, struct err *err);
 
-// The configuration of a handle for the applier's group that reads committed records and commits nothing by itself.
+// The configuration of a handle for the applier's group that reads committed records and commits
+// nothing by itself.
 rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_driver *driver,
                                const char *group, struct err *err);
 

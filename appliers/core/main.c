@@ -84,8 +84,9 @@ static const struct cli_option options[] = {
     {.name = NULL},
 };
 
-// Records are made by the client library's threads and freed by ours: with an arena for each thread the
-// memory that is free in one is of no use to the other, and the process grows to twice its size.
+// Records are made by the client library's threads and freed by ours: with an arena for each thread
+// the memory that is free in one is of no use to the other, and the process grows to twice its
+// size.
 static void use_one_arena(void)
 {
     mallopt(M_ARENA_MAX, 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offsets: see offsets.h. A place is one partition: what Kafka holds of it, and the target's checkpoint. What is
-// left behind a checkpoint is found by reading there, as offsets alone do not tell: marks of transactions
-// and aborted records have offsets too.
+// Offsets: see offsets.h. A place is one partition: what Kafka holds of it, and the target's
+// checkpoint. What is left behind a checkpoint is found by reading there, as offsets alone do not
+// tell: marks of transactions and aborted records have offsets too.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/offsets.h"
 
@@ -106,7 +106,8 @@ static bool read_target(struct offsets *offsets, struct err *err)
     return true;
 }
 
-// A member's assignment, as the consumer protocol has it: version, then topics with their partitions.
+// A member's assignment, as the consumer protocol has it: version, then topics with their
+// partitions.
 static void read_assignment(struct offsets *offsets,
                             const struct rd_kafka_group_member_info *member)
 {
@@ -255,7 +256,8 @@ static bool start_scan(struct offsets *offsets, struct err *err)
     return code ? kafka_err(err, code, "reading records") : true;
 }
 
-// Reads the places that are not done until `visit` has found its record in each, or its end is reached.
+// Reads the places that are not done until `visit` has found its record in each, or its end is
+// reached.
 static bool scan(struct offsets *offsets, visit_fn *visit, const void *with, struct err *err)
 {
     uint64_t heard_ms = clock_steady_ms();

@@ -17,8 +17,9 @@ struct offsets_options {
 MUST_CHECK bool offsets_show(const struct config *config, const struct sink_driver *driver,
                              const struct offsets_options *options, struct err *err);
 
-// Sets the checkpoints in the target, and the group's offsets with them. ERR_REFUSED while the group has members, or the
-// question was not answered with yes. Nothing is changed where any of it fails.
+// Sets the checkpoints in the target, and the group's offsets with them. ERR_REFUSED while the
+// group has members, or the question was not answered with yes. Nothing is changed where any of it
+// fails.
 MUST_CHECK bool offsets_reset(const struct config *config, const struct sink_driver *driver,
                               const struct offsets_options *options, struct err *err);
 

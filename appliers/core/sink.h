@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sink: the seam between the applier core and a target. A driver is a table of functions; a sink is one
-// connection of it, used by one thread at a time. All drivers have the same files: main.c, sink.c (connection
-// and apply), mapping.c (values → what is written), checkpoint.c.
+// Sink: the seam between the applier core and a target. A driver is a table of functions; a sink is
+// one connection of it, used by one thread at a time. All drivers have the same files: main.c,
+// sink.c (connection and apply), mapping.c (values → what is written), checkpoint.c.
 //
-// The invariant: a batch's effect and the checkpoint of each partition in it happen in one atomic step,
-// and only while the partition still belongs to the owner that claimed it and still stands at the offset
-// where the batch begins. So a process that lost a partition cannot write any more, and a batch of
-// unknown outcome (connection lost while it was committed) is found out by the next claim(): either the
-// checkpoint moved, or nothing happened.
+// The invariant: a batch's effect and the checkpoint of each partition in it happen in one atomic
+// step, and only while the partition still belongs to the owner that claimed it and still stands at
+// the offset where the batch begins. So a process that lost a partition cannot write any more, and
+// a batch of unknown outcome (connection lost while it was committed) is found out by the next
+// claim(): either the checkpoint moved, or nothing happened.
 #ifndef TAILRACE_APPLIERS_CORE_SINK_H
 #define TAILRACE_APPLIERS_CORE_SINK_H
 
@@ -44,18 +44,19 @@ struct sink_checkpoint {
 struct sink_driver {
     const char *name; // "mongodb"
 
-    // Connects and proves that the target can keep the guarantee (replica set, writable, rights); nothing
-    // is written. ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE (not there), with what mends it.
+    // Connects and proves that the target can keep the guarantee (replica set, writable, rights);
+    // nothing is written. ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE (not there), with what mends it.
     bool (*open)(const struct config *config, struct sink **sink, struct err *err);
     void (*close)(struct sink *sink); // takes NULL
 
-    // Takes the partition over, whoever had it; *checkpoint says where to go on. ERR_RETRY, ERR_REFUSED.
+    // Takes the partition over, whoever had it; *checkpoint says where to go on. ERR_RETRY,
+    // ERR_REFUSED.
     bool (*claim)(struct sink *sink, const struct sink_partition *partition, const char *owner,
                   struct sink_checkpoint *checkpoint, struct err *err);
 
-    // One atomic step. ERR_RETRY: begin again with claim() — a partition is not `owner`'s any more or
-    // stands elsewhere, the outcome is unknown, or the target is not there. Other classes: a change
-    // that the target refuses, named in the text.
+    // One atomic step. ERR_RETRY: begin again with claim() — a partition is not `owner`'s any more
+    // or stands elsewhere, the outcome is unknown, or the target is not there. Other classes: a
+    // change that the target refuses, named in the text.
     bool (*apply)(struct sink *sink, const char *group, const char *owner,
                   const struct batch *batch, struct err *err);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker: see worker.h. The loop is: take what is queued, up to the batch's limits; decode it; write it. When a
-// record does not fit into the batch with those before it, they are written first.
+// Worker: see worker.h. The loop is: take what is queued, up to the batch's limits; decode it;
+// write it. When a record does not fit into the batch with those before it, they are written first.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/worker.h"
 
@@ -108,7 +108,8 @@ static bool misses_columns(const struct change *change)
     return false;
 }
 
-// A row that got a new key is deleted under its old one: an image that leaves columns out would lose them.
+// A row that got a new key is deleted under its old one: an image that leaves columns out would
+// lose them.
 static bool check_moved(const rd_kafka_headers_t *headers, const struct change *change,
                         struct err *err)
 {
@@ -185,7 +186,8 @@ static bool write_batch(struct worker *worker, size_t first, size_t end, struct 
     return true;
 }
 
-// Decodes and writes what was taken. What comes before a record that is refused is written all the same.
+// Decodes and writes what was taken. What comes before a record that is refused is written all the
+// same.
 static bool apply_taken(struct worker *worker, struct err *err)
 {
     size_t first = 0;
@@ -243,7 +245,8 @@ static bool has_full_batch(const struct worker *worker)
            worker->bytes >= limits->batch_bytes || worker->bytes >= QUEUE_BYTES;
 }
 
-// Waits for records, and from the first one on for more of them as long as batch_time says. Under the mutex.
+// Waits for records, and from the first one on for more of them as long as batch_time says. Under
+// the mutex.
 static void wait_for_records(struct worker *worker)
 {
     while (worker->n_queued == 0 && !worker->stopping)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker: a thread that takes the records of its partitions from a queue, makes batches of them and writes each batch
-// with its checkpoints in one step. A lane is one partition that is ours; it belongs to one worker for its whole life,
-// so the order of its records is kept.
+// Worker: a thread that takes the records of its partitions from a queue, makes batches of them and
+// writes each batch with its checkpoints in one step. A lane is one partition that is ours; it
+// belongs to one worker for its whole life, so the order of its records is kept.
 //
-// Threads: the consumer's thread starts workers, opens and drops lanes and pushes records; the worker's thread does the
-// rest. What both touch lies under the worker's mutex.
+// Threads: the consumer's thread starts workers, opens and drops lanes and pushes records; the
+// worker's thread does the rest. What both touch lies under the worker's mutex.
 #ifndef TAILRACE_APPLIERS_CORE_WORKER_H
 #define TAILRACE_APPLIERS_CORE_WORKER_H
 
@@ -43,13 +43,15 @@ struct worker_stats {
 // Starts the thread; takes the sink over.
 struct worker *worker_start(const struct worker_options *options, struct sink *sink);
 
-// Hands a record over, which is then the worker's. False when the queue is full: the record stays the caller's.
+// Hands a record over, which is then the worker's. False when the queue is full: the record stays
+// the caller's.
 MUST_CHECK bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *message);
 
 // Waits up to ms until there is room for one record more; false when there is none yet.
 bool worker_wait_room(struct worker *worker, unsigned ms);
 
-// Forgets the lane's records and waits until none of them is being written, at most ms. False: one still is.
+// Forgets the lane's records and waits until none of them is being written, at most ms. False: one
+// still is.
 bool worker_drop(struct worker *worker, struct lane *lane, unsigned ms);
 
 // The lane's `next`; *is_idle: all that was handed over is applied.

@@ -76,7 +76,8 @@ bool checkpoint_probe(mongoc_client_t *client, struct err *err)
     return !failed;
 }
 
-// { findAndModify: "checkpoints", query: { _id }, update: { $set: { owner }, $setOnInsert: { offset: -1 } }, … }
+// { findAndModify: "checkpoints", query: { _id }, update: { $set: { owner }, $setOnInsert: {
+// offset: -1 } }, … }
 static bool claim_once(mongoc_client_t *client, const struct sink_partition *partition,
                        const char *owner, bson_t *reply, bson_error_t *error)
 {
@@ -124,8 +125,8 @@ bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *part
     return err_set(err, ERR_RETRY, "claiming the checkpoint: %s", error.message);
 }
 
-// { $set: { offset, applied_at_us, gtid, … } }; without a change of the partition (there were only tombstones) the
-// position in the source stays.
+// { $set: { offset, applied_at_us, gtid, … } }; without a change of the partition (there were only
+// tombstones) the position in the source stays.
 static void append_move(bson_t *update, const struct batch_partition *partition)
 {
     bson_t set;

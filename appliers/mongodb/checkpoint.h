@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MongoDB checkpoints: a document a partition in tailrace.checkpoints, written with majority concern.
+// MongoDB checkpoints: a document a partition in tailrace.checkpoints, written with majority
+// concern.
 //   { _id: { group, topic, partition }, owner, offset, gtid, file, pos, ts_us, applied_at_us }
 #ifndef TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
 #define TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
@@ -16,8 +17,9 @@ MUST_CHECK bool checkpoint_claim(mongoc_client_t *client, const struct sink_part
                                  const char *owner, struct sink_checkpoint *checkpoint,
                                  struct err *err);
 
-// Moves the checkpoints of the batch's partitions, within the transaction whose session is in `session_opts`.
-// ERR_RETRY when one is not the owner's any more or stands elsewhere; *reply is set in any case.
+// Moves the checkpoints of the batch's partitions, within the transaction whose session is in
+// `session_opts`. ERR_RETRY when one is not the owner's any more or stands elsewhere; *reply is set
+// in any case.
 MUST_CHECK bool checkpoint_move(mongoc_client_t *client, const bson_t *session_opts,
                                 const char *group, const char *owner, const struct batch *batch,
                                 bson_t *reply, struct err *err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mapping: see mapping.h. One switch over the kinds of value; JSON text goes through yajl, which hands
-// numbers over as text, with one open bson_t for each level.
+// Mapping: see mapping.h. One switch over the kinds of value; JSON text goes through yajl, which
+// hands numbers over as text, with one open bson_t for each level.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/mongodb/mapping.h"
 
@@ -190,8 +190,8 @@ static bool put_vector(bson_t *doc, struct slice name, struct slice floats, stru
 
 // --- JSON ---
 
-// The text of a JSON number, NUL-terminated, taken apart: its significant digits, and the power of ten
-// of the first.
+// The text of a JSON number, NUL-terminated, taken apart: its significant digits, and the power of
+// ten of the first.
 struct number {
     char digits[DECIMAL128_DIGITS + 1];
     size_t n_digits; // without zeros at either end; more than DECIMAL128_DIGITS: not all are here
@@ -395,7 +395,8 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// BSON and some of its readers let the one or the other of two equal keys win: such an object is refused.
+// BSON and some of its readers let the one or the other of two equal keys win: such an object is
+// refused.
 static bool check_keys(struct json_walk *walk, const bson_t *object)
 {
     bson_iter_t iter;

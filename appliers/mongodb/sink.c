@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// MongoDB sink: a batch is one transaction of unordered bulks: the checkpoints first, so that whoever
-// lost a partition does no work, then for each collection its replaces, patches and deletes.
+// MongoDB sink: a batch is one transaction of unordered bulks: the checkpoints first, so that
+// whoever lost a partition does no work, then for each collection its replaces, patches and
+// deletes.
 //
-// https://github.com/mongodb/specifications, transactions: a fault labelled TransientTransactionError means
-// that nothing was written: the whole transaction is tried again. UnknownTransactionCommitResult: the commit
-// is tried again, which is idempotent; if that does not settle it, the next claim() finds it out.
+// https://github.com/mongodb/specifications, transactions: a fault labelled
+// TransientTransactionError means that nothing was written: the whole transaction is tried again.
+// UnknownTransactionCommitResult: the commit is tried again, which is idempotent; if that does not
+// settle it, the next claim() finds it out.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/mongodb/sink.h"
 
@@ -44,7 +46,8 @@ struct sink {
 
 // --- faults ---
 
-// Codes of the server that pass by themselves: no primary, stepping down, shutting down, time is up, …
+// Codes of the server that pass by themselves: no primary, stepping down, shutting down, time is
+// up, …
 static bool is_passing(uint32_t code)
 {
     static const uint32_t codes[] = {6,   7,   24,  46,  50,    89,    91,    112,   133,  134,
@@ -106,7 +109,8 @@ static bool run_hello(mongoc_client_t *client, bson_t *reply, bson_error_t *erro
     return done;
 }
 
-// `hello` has no setName: a standalone server, or a member that has not (yet) read its configuration.
+// `hello` has no setName: a standalone server, or a member that has not (yet) read its
+// configuration.
 static bool refuse_no_set(const bson_t *hello, struct err *err)
 {
     if (bson_has_field(hello, "isreplicaset"))
@@ -119,7 +123,8 @@ static bool refuse_no_set(const bson_t *hello, struct err *err)
                    "mongosh: rs.initiate()");
 }
 
-// With replicaSet in the URI a server that is none looks unreachable: asks the first host what it is.
+// With replicaSet in the URI a server that is none looks unreachable: asks the first host what it
+// is.
 static bool explain_unreachable(const mongoc_uri_t *uri, const bson_error_t *error, struct err *err)
 {
     const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri);
@@ -253,7 +258,8 @@ static bool mongodb_open(const struct config *config, struct sink **sink, struct
 
 // --- collections ---
 
-// Made here rather than by the transaction's first write: that would lock the whole database for it.
+// Made here rather than by the transaction's first write: that would lock the whole database for
+// it.
 static bool create_collection(struct sink *sink, struct collection *made, struct err *err)
 {
     const char *db = (const char *)made->db.ptr;

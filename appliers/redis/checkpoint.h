@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis checkpoints: a hash a partition, and a set that names them, in the database that is written.
-//   tailrace:checkpoint:<group>:<topic>:<partition>   owner offset gtid file pos ts_us applied_at_us
+// Redis checkpoints: a hash a partition, and a set that names them, in the database that is
+// written.
+//   tailrace:checkpoint:<group>:<topic>:<partition>  owner offset gtid file pos …
 //   tailrace:checkpoints:<group>                      "<topic>:<partition>", …
 #ifndef TAILRACE_APPLIERS_REDIS_CHECKPOINT_H
 #define TAILRACE_APPLIERS_REDIS_CHECKPOINT_H
@@ -11,8 +12,8 @@ MUST_CHECK bool checkpoint_claim(struct pipeline *pipeline, const struct sink_pa
                                  const char *owner, struct sink_checkpoint *checkpoint,
                                  struct err *err);
 
-// WATCHes the checkpoints of the batch and proves that each is the owner's and stands where the batch begins.
-// ERR_RETRY where not. What follows is MULTI, the effects, checkpoint_move, EXEC.
+// WATCHes the checkpoints of the batch and proves that each is the owner's and stands where the
+// batch begins. ERR_RETRY where not. What follows is MULTI, the effects, checkpoint_move, EXEC.
 MUST_CHECK bool checkpoint_watch(struct pipeline *pipeline, const char *group, const char *owner,
                                  const struct batch *batch, struct err *err);
 

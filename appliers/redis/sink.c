@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Redis sink: a batch is
-//   WATCH and HMGET of each checkpoint, WATCH and TYPE of each key that is patched      read, and checked
+//   WATCH and HMGET of each checkpoint, WATCH and TYPE of each key that is patched   read, checked
 //   MULTI; DEL + HSET, HSET + HDEL, or DEL for each effect; HSET for each checkpoint; EXEC
-// EXEC answers nil when a watched key was written meanwhile: then nothing of it happened, and the step is tried again,
-// which finds out whether the partition was lost. Redis does not roll back: a command that failed inside
-// EXEC would leave the others written. So each is made such that it cannot: DEL goes before each HSET, and the type of
-// a key that is patched is checked under the WATCH.
+// EXEC answers nil when a watched key was written meanwhile: then nothing of it happened, and the
+// step is tried again, which finds out whether the partition was lost. Redis does not roll back: a
+// command that failed inside EXEC would leave the others written. So each is made such that it
+// cannot: DEL goes before each HSET, and the type of a key that is patched is checked under the
+// WATCH.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/redis/sink.h"
 

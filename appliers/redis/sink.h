@@ -11,8 +11,8 @@ extern const struct sink_driver redis_driver;
 
 #define PIPELINE_ARGS_MAX 32
 
-// Commands that were sent and whose replies are still to be read. What is appended is written out in pieces,
-// so the memory that it takes does not grow with the number of commands.
+// Commands that were sent and whose replies are still to be read. What is appended is written out
+// in pieces, so the memory that it takes does not grow with the number of commands.
 struct pipeline {
     redisContext *context;
     size_t n_pending;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each kind of value as MongoDB gets it, in canonical Extended JSON (expected texts by hand, from MongoDB's
-// specification of it); seconds of dates from `date -u +%s`.
+// Each kind of value as MongoDB gets it, in canonical Extended JSON (expected texts by hand, from
+// MongoDB's specification of it); seconds of dates from `date -u +%s`.
 #include "appliers/mongodb/mapping.h"
 
 #include "common/buf.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys that must differ, the text of each kind of value, and the JSON of a row. Expected values by hand, from
-// docs/record.md.
+// Keys that must differ, the text of each kind of value, and the JSON of a row. Expected values by
+// hand, from docs/record.md.
 #include "appliers/redis/mapping.h"
 
 #include <setjmp.h>
