@@ -92,7 +92,7 @@ CFLAGS_appliers_mongodb = $(MONGOC_CFLAGS)
 $(BUILD)/obj/binlog/wire_%.o: CFLAGS_binlog = $(CLIENT_CFLAGS)
 
 define program
-$(BUILD)/bin/$(1): $(call objects,$(SRC_$(1)))
+$(BUILD)/bin/$(1): $(call objects,$(SRC_$(1)) $(EXTRA))
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_$(1))
 endef
@@ -194,8 +194,8 @@ asan: ## programs and unit tests with the address sanitizer, in build/asan
 ubsan: ## the same with the undefined-behaviour sanitizer, in build/ubsan
 	@$(MAKE) -s -j2 BUILD=build/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all' CFLAGS='-O1 -g' all unit-programs
 
-tsan: ## the same with the thread sanitizer, in build/tsan
-	@$(MAKE) -s -j2 BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' all unit-programs
+tsan: ## the same with the thread sanitizer, in build/tsan (how to run it: tests/tsan_threads.c)
+	@$(MAKE) -s -j2 BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' EXTRA=tests/tsan_threads.c all unit-programs
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (30) under libFuzzer, in build/fuzz
 	@tests/deps.sh test
