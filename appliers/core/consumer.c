@@ -277,6 +277,7 @@ static void revoke(struct consumer *consumer, rd_kafka_topic_partition_list_t *l
     bool is_lost = rd_kafka_assignment_lost(rk);
     for (int i = 0; i < list->cnt; i++)
         drop_lane(consumer, list->elems[i].topic, list->elems[i].partition);
+    rd_kafka_resume_partitions(rk, list); // a pause would outlive the assignment
     if (is_cooperative(rk))
         rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, list));
     else
