@@ -244,13 +244,20 @@ static bool take_message(struct checkpoint_log *log, const rd_kafka_message_t *m
     return err_wrap(err, "topic %s, offset %lld", topic, (long long)message->offset);
 }
 
+static bool fail_slow(const rd_kafka_topic_t *topic, struct err *err)
+{
+    return err_set(err, ERR_RETRY, "topic %s cannot be read to its end within %d s",
+                   rd_kafka_topic_name(topic), KAFKA_TIMEOUT_MS / 1000);
+}
+
 // Where the topic ends now. A broker may hear of a new topic later than the one that told us of it.
 static bool find_end(rd_kafka_t *rk, const char *name, int64_t *end, struct err *err)
 {
     uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
     int64_t first;
     while (!kafka_watermarks(rk, name, 0, &first, end, err)) {
-        if (err->class != ERR_UNAVAILABLE || clock_steady_ms() > until_ms)
+        bool may_pass = err->class == ERR_UNAVAILABLE || err->class == ERR_RETRY;
+        if (!may_pass || clock_steady_ms() > until_ms)
             return false;
         if (!stop_sleep_ms(NEW_TOPIC_PAUSE_MS))
             return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
@@ -267,18 +274,22 @@ static bool read_to(rd_kafka_topic_t *topic, int64_t offset, struct checkpoint_l
     while (!end) {
         rd_kafka_message_t *message = rd_kafka_consume(topic, 0, CONSUME_MS);
         if (!message && clock_steady_ms() > until_ms)
-            return err_set(err, ERR_RETRY, "topic %s cannot be read to its end within %d s",
-                           rd_kafka_topic_name(topic), KAFKA_TIMEOUT_MS / 1000);
+            return fail_slow(topic, err);
         if (!message && stop_requested())
             return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
         if (!message)
             continue;
-        until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
-        bool ok = take_message(log, message, &end, err);
-        end = end || message->offset + 1 >= offset;
+        // A leader that is being chosen, just after the topic was made: the consumer goes on.
+        bool is_passing = kafka_err_class(message->err) == ERR_RETRY;
+        bool ok = is_passing || take_message(log, message, &end, err);
+        end = end || (!is_passing && message->offset + 1 >= offset);
         rd_kafka_message_destroy(message);
         if (!ok)
             return false;
+        if (!is_passing)
+            until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+        else if (clock_steady_ms() > until_ms)
+            return fail_slow(topic, err);
     }
     return true;
 }

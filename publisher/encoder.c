@@ -180,6 +180,10 @@ static bool encode_update(struct encoder *encoder, const struct change *change,
 static bool encode_insert(struct encoder *encoder, const struct change *change,
                           const struct topic *topic, struct err *err)
 {
+    if (!is_whole(change->table, change->after))
+        return refuse(change, err,
+                      "an insert has not the whole row in the binlog, the columns' defaults are "
+                      "missing: SET GLOBAL binlog_row_image = FULL");
     return write_key(encoder, &encoder->key, change, change->after, err) &&
            send_record(encoder, change, topic, buf_bytes(&encoder->key), NULL, err);
 }

@@ -367,8 +367,6 @@ void producer_abort(struct producer *producer)
     rd_kafka_error_t *error = NULL;
     if (producer->transactional)
         error = rd_kafka_abort_transaction(producer->rk, ABORT_MS);
-    else
-        rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE);
     if (error) // the next init_transactions, or the broker after transaction.timeout.ms, aborts it
         rd_kafka_error_destroy(error);
     producer->open = false;

@@ -64,7 +64,7 @@ MUST_CHECK bool producer_send(struct producer *producer, const struct message *m
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 unsigned stop_ms, struct err *err);
 
-// Drops what was sent since the last commit (at-least-once: what is not on its way yet).
+// Drops what was sent since the last commit; at-least-once: it may come, and comes again.
 void producer_abort(struct producer *producer);
 
 // Bytes sent since the last commit, and whether anything was.

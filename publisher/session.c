@@ -110,9 +110,11 @@ static bool check_filter(const struct session *session, struct err *err)
         return true;
     return err_set(
         err, ERR_REFUSED,
-        "[tables] was changed while a transaction was published in part (%llu rows after "
-        "%s:%llu): start once with the former [tables], until it is past it",
-        (unsigned long long)start->rows, start->file, (unsigned long long)start->pos);
+        "[tables] was changed while a transaction was published in part (%llu rows after %s:%llu): "
+        "start once with the former [tables], until it is past it, or publish these rows again "
+        "with `tailrace offsets reset publisher --to %s:%llu`",
+        (unsigned long long)start->rows, start->file, (unsigned long long)start->pos, start->file,
+        (unsigned long long)start->pos);
 }
 
 static bool find_start(struct session *session, const struct wire_options *options, struct err *err)
@@ -235,16 +237,21 @@ static void fill_transaction(struct session *session, struct checkpoint *checkpo
                        topic->name, (unsigned long long)topic->transaction_changes);
 }
 
-static bool commit(struct session *session, const struct position *position, bool running,
-                   struct err *err)
+static void fill_checkpoint(struct session *session, const struct position *position)
 {
     struct checkpoint *checkpoint = &session->checkpoint;
-    struct message message = {.topic = session->checkpoints->handle};
     struct table_filter filter = filter_of(session->config);
     position_copy(&checkpoint->position, position);
     checkpoint->position.filter = position->rows > 0 ? table_filter_digest(&filter) : 0;
     fill_transaction(session, checkpoint);
     memcpy(checkpoint->instance, session->run->instance, sizeof checkpoint->instance);
+}
+
+// Commits what was sent with session->checkpoint.
+static bool commit_checkpoint(struct session *session, bool running, struct err *err)
+{
+    struct checkpoint *checkpoint = &session->checkpoint;
+    struct message message = {.topic = session->checkpoints->handle};
     checkpoint->running = running;
     checkpoint->alive_ms = clock_now_ms();
     buf_clear(&session->key);
@@ -258,6 +265,13 @@ static bool commit(struct session *session, const struct position *position, boo
     session->committed_ms = clock_steady_ms();
     session->begun_ms = 0;
     return true;
+}
+
+static bool commit(struct session *session, const struct position *position, bool running,
+                   struct err *err)
+{
+    fill_checkpoint(session, position);
+    return commit_checkpoint(session, running, err);
 }
 
 static bool open_producer(struct session *session, struct err *err)
@@ -426,21 +440,20 @@ static bool resume(struct session *session, const struct change *change, struct 
             ": connect to the server %s until the transaction is complete",
             (unsigned long long)session->start.rows, expected, SLICE_ARG(change->transaction),
             session->log.last.position.server_uuid);
-    return !session->transactions || restore_counts(session, err);
+    if (session->transactions && !restore_counts(session, err))
+        return false;
+    snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
+             SLICE_ARG(change->transaction));
+    return true;
 }
 
-// At the first change of a transaction that is sent.
+// After the first change of a transaction: BEGIN is in another topic, so their order tells nothing, and a change that is
+// refused leaves nothing half sent.
 static bool enter_transaction(struct session *session, const struct change *change, struct err *err)
 {
-    if (session->transaction[0])
-        return true;
-    bool ok = session->resuming       ? resume(session, change, err)
-              : session->transactions ? send_begin(session, change, err)
-                                      : true;
-    if (ok)
-        snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
-                 SLICE_ARG(change->transaction));
-    return ok;
+    snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
+             SLICE_ARG(change->transaction));
+    return !session->transactions || send_begin(session, change, err);
 }
 
 static bool send_end(struct session *session, struct err *err)
@@ -454,24 +467,33 @@ static bool send_end(struct session *session, struct err *err)
     return send_notice(session, session->transactions, err);
 }
 
-// Sends BEGIN, where it is wanted, and the change. When it fails before anything of them is out, the position before the
-// change still holds; a topic and its record in the checkpoint do no harm without it.
+// When it fails before anything of the change is out, the position before it still holds; a topic and its record in the
+// checkpoint do no harm without it.
+static bool send_change(struct session *session, const struct change *change,
+                        const struct topic *topic, struct err *err)
+{
+    uint64_t sent = producer_counts(session->producer)->messages;
+    if (encoder_change(&session->encoder, change, topic, clock_now_ms(), err))
+        return true;
+    session->settled = producer_counts(session->producer)->messages == sent;
+    return false;
+}
+
 static bool take_change(struct session *session, const struct change *change, struct err *err)
 {
     struct topic *topic;
     session->rows_back = 1;
-    if (!encoder_check(&session->encoder, change, err))
+    if ((session->resuming && !resume(session, change, err)) ||
+        !encoder_check(&session->encoder, change, err))
         return false;
     if (!topics_of_table(session->topics, change->table, &topic, err))
         return err_wrap(err, SLICE_FMT ":%llu", SLICE_ARG(change->source.file),
                         (unsigned long long)change->source.pos);
-    uint64_t sent = producer_counts(session->producer)->messages;
-    bool ok = enter_transaction(session, change, err) &&
-              encoder_change(&session->encoder, change, topic, clock_now_ms(), err);
-    if (!ok) {
-        session->settled = producer_counts(session->producer)->messages == sent;
+    if (!send_change(session, change, topic, err))
         return false;
-    }
+    session->settled = session->transaction[0] || enter_transaction(session, change, err);
+    if (!session->settled)
+        return false;
     topic->transaction_changes++;
     session->run->changes++;
     session->rows_back = 0;
@@ -590,17 +612,16 @@ static bool is_caught_up(struct session *session, enum reader_kind kind)
     return run->caught_up;
 }
 
-// The last checkpoint: with what was read before the end or, where something is half done, with nothing new.
+// The last checkpoint: with what was read before the end or, where something is half done, as it was.
 static bool save(struct session *session, bool running, struct err *err)
 {
     struct position position = {0};
-    if (session->settled) {
-        position_copy(&position, reader_position(session->reader));
-        position.rows -= session->rows_back;
-    } else {
-        position_copy(&position, &session->checkpoint.position);
+    if (!session->settled) {
         producer_abort(session->producer);
+        return commit_checkpoint(session, running, err);
     }
+    position_copy(&position, reader_position(session->reader));
+    position.rows -= session->rows_back;
     bool ok = commit(session, &position, running, err);
     position_deinit(&position);
     return ok;
