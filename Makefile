@@ -7,7 +7,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 BUILD ?= build
 CC ?= gcc
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O3 -g
 PKG_CONFIG ?= pkg-config
 
 # Which MySQL client library: mariadb (libmariadb) or mysql (libmysqlclient). Both are built and run by `make test`.
@@ -27,7 +27,8 @@ RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c reco
 	record/json_writer.c record/murmur2.c record/number_text.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
 KAFKA := kafka/client.c
-DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal.c binlog/event.c binlog/jsonb.c \
+DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal.c binlog/event.c binlog/json_diff.c \
+	binlog/jsonb.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
 	binlog/temporal.c binlog/transaction.c
 LIVE := binlog/position_find.c binlog/ring.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
@@ -103,7 +104,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/log \
 	record/base64 record/crc32c record/gtid record/json_reader record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
-	binlog/charset binlog/column binlog/decimal binlog/event binlog/jsonb binlog/query binlog/reader binlog/ring \
+	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint \
 	appliers/core/batch appliers/mongodb/mapping appliers/redis/mapping
@@ -150,9 +151,42 @@ $(BUILD)/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(call objects,$(FUZZ_SRC
 fuzz-replays: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_replay)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz)
 
+# --- the bench: programs that measure what the client libraries can do by themselves ---------------------------------------
+
+BENCH_PROGRAMS := measure read_limit live produce_limit mongodb_limit redis_limit paced_load
+
+BENCH_SRC_measure := $(COMMON)
+BENCH_SRC_read_limit := tests/bench/limit.c $(COMMON)
+BENCH_SRC_live := tests/bench/limit.c $(LIVE) $(DECODE) $(RECORD) $(COMMON)
+BENCH_SRC_produce_limit := tests/bench/limit.c tests/bench/records.c $(COMMON)
+BENCH_SRC_mongodb_limit := $(BENCH_SRC_produce_limit)
+BENCH_SRC_redis_limit := $(BENCH_SRC_produce_limit)
+BENCH_SRC_paced_load := tests/bench/limit.c $(LIVE) $(DECODE) $(RECORD) $(COMMON)
+BENCH_LIBS_read_limit := -lz
+BENCH_LIBS_live = $(CLIENT_LIBS) $(DECODE_LIBS) $(RECORD_LIBS)
+BENCH_LIBS_produce_limit := -lrdkafka
+BENCH_LIBS_mongodb_limit = $(MONGOC_LIBS)
+BENCH_LIBS_redis_limit := -lhiredis
+BENCH_LIBS_paced_load = $(BENCH_LIBS_live)
+CFLAGS_tests_bench = $(MONGOC_CFLAGS)
+
+define bench_program
+$(BUILD)/bench/bin/$(1): $(call objects,tests/bench/$(1).c $(BENCH_SRC_$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(BENCH_LIBS_$(1))
+endef
+$(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_program,$(p))))
+
+$(BUILD)/bench/bin/allocations.so: tests/bench/allocations.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(WERROR) $(CFLAGS) -fPIC -shared -o $@ $<
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/bench/bin/%) $(BUILD)/bench/bin/allocations.so
+
 # --- targets for people ---------------------------------------------------------------------------------------------------
 
-.PHONY: help deps check test demo bench stack-up stack-down asan ubsan tsan fuzz oracle format sample install clean
+.PHONY: help deps check test demo bench bench-decode stack-up stack-down asan ubsan tsan fuzz oracle format sample install clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
@@ -174,10 +208,15 @@ demo: ## MySQL → Kafka → MongoDB and Redis on this machine
 	@$(MAKE) -s -j2 all
 	@tests/demo/demo.sh
 
-bench: ## measures and prints tables (docs/performance.md)
-	@tests/deps.sh test
-	@$(MAKE) -s -j2 all
-	@tests/bench/bench.sh
+bench: ## measures every stage and prints tables (docs/performance.md)
+	@tests/deps.sh bench
+	@$(MAKE) -s -j2 all bench-programs
+	@tests/bench/bench.sh all
+
+bench-decode: ## the stage of it that decodes a file
+	@tests/deps.sh bench
+	@$(MAKE) -s -j2 all bench-programs
+	@tests/bench/bench.sh decode
 
 stack-up: ## starts the servers of the tests and leaves them running
 	@tests/deps.sh test

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh [build|test]: installs the Debian packages that building (or also testing) needs and that
-# are not there yet; says nothing if there is nothing to do. Uses sudo where it is not root.
+# deps.sh [build|test|bench]: installs the Debian packages that building (or also testing, or also
+# measuring) needs and that are not there yet; says nothing if there is nothing to do. Uses sudo where
+# it is not root.
 #
 # It never removes a package, and never touches a service that was there before: the servers that
 # the tests need are installed without being started, now or when the machine boots.
@@ -15,6 +16,7 @@ test='libcmocka-dev clang clang-format libclang-rt-14-dev
     python3-confluent-kafka
     python3-pytest python3-cryptography
     ca-certificates curl man-db openssl procps'
+bench='sysbench'
 services=redis-server # those among them that the package would start
 java_at_least=17
 policy=/usr/sbin/policy-rc.d
@@ -103,8 +105,9 @@ install_packages() { # PACKAGE…
 case ${1:-test} in
 build) wanted=$build ;;
 test) wanted="$build $test $(java_packages)" ;;
+bench) wanted="$build $test $bench $(java_packages)" ;;
 *)
-    echo "usage: tests/deps.sh [build|test]" >&2
+    echo "usage: tests/deps.sh [build|test|bench]" >&2
     exit 64
     ;;
 esac

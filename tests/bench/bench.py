@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bench, after its servers have started: tests/bench/bench.sh runs it in their environment.
+
+    python3 -m tests.bench.bench all|decode
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from tests.bench import report, stages
+from tests.bench.latency import Latency
+from tests.bench.run import Runner
+from tests.bench.workload import Workload
+from tests.lib import servers
+from tests.lib.programs import ROOT, Failed, config, write_config
+
+DIRECTORY = ROOT / "build/bench"
+DECODE, LIVE = "Decode a file", "Server → decoded"
+PUBLISH, MONGODB, REDIS = "Server → Kafka, exactly once", "Kafka → MongoDB", "Kafka → Redis"
+IDLE = "Start and end, with nothing to do"
+
+
+class Bench:
+    """All stages, `runs` times; figures[stage][name] has a Figures of each run."""
+
+    def __init__(self, stack, transactions, runs, seconds):
+        self.addresses = {"mysql": servers.address("mysql")}
+        self.runner = Runner(DIRECTORY, stack)
+        self.workload = Workload(self.addresses["mysql"], stack / "mysql/data", transactions)
+        self.runs, self.seconds = runs, seconds
+        self.figures = defaultdict(lambda: defaultdict(list))
+        self.latency = []
+        self.allocations = 0
+        self.peak_rss_kib = {}
+        self.config = str(DIRECTORY / "tailrace.conf")
+
+    def run_decode(self):
+        """Only the stage that decodes a file."""
+        self._prepare()
+        backlog, rows = self._backlog()
+        for _ in range(self.runs):
+            self._decode(backlog, rows)
+
+    def run_all(self):
+        self.addresses |= servers.addresses("kafka", "mongodb", "redis")
+        write_config(self.config, config(
+            stages.SOURCE, self.addresses, kafka={"partitions": stages.PARTITIONS, "replication": 1},
+            tables={"include": "sbtest.*"}))
+        initial = self._prepare()
+        self._copy_initial(initial)
+        for _ in range(self.runs):
+            backlog, rows = self._backlog()
+            self._decode(backlog, rows)
+            self._path(backlog, rows)
+        self._idle()
+        say("latency")
+        latency = Latency(self.runner, self.addresses, self.config, self.seconds)
+        self.latency = latency.measure()
+        self.peak_rss_kib = latency.peak_rss_kib
+        self._check_copies()
+
+    def medians(self, stage):
+        """name → Figures; of our programs less what they need to start and end."""
+        result = {name: report.median(runs) for name, runs in self.figures[stage].items()}
+        for name, runs in self.figures[IDLE].items():
+            if name in result and stage != IDLE:
+                result[name] = result[name].without(runs[0])
+        return result
+
+    def judge(self):
+        """The targets, as far as their stages were run."""
+        targets = report.Targets()
+        report.judge_decode(targets, self.medians(DECODE), self.allocations)
+        if LIVE not in self.figures:
+            return targets
+        report.judge_live(targets, self.medians(LIVE))
+        report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
+        report.judge_latency(targets, self.latency)
+        report.judge_memory(targets, self._memory())
+        return targets
+
+    def settings(self):
+        return {"transactions": self.workload.transactions, "table_rows": self.workload.rows,
+                "runs": self.runs, "latency_seconds": self.seconds}
+
+    def _prepare(self):
+        say(f"sysbench prepare, {self.workload.rows:,} rows")
+        return self.workload.prepare()
+
+    def _backlog(self):
+        say(f"sysbench oltp_write_only, {self.workload.transactions:,} transactions")
+        backlog = self.workload.run()
+        rows = stages.count(backlog)
+        say(f"{backlog.name}: {rows:,} changes, {backlog.bytes / 1e6:.0f} MB")
+        return backlog, rows
+
+    def _copy_initial(self, initial):
+        """Both targets, and the places of the limits, get the rows that the backlog changes."""
+        say("copying the rows that there are")
+        stages.publish(self.runner, self.config)
+        records = stages.write_records(self.runner, initial)
+        for target in ("mongodb", "redis"):
+            stages.apply(self.runner, self.config, target)
+        stages.mongodb_limit(self.runner, self.addresses["mongodb"], records)
+        for connections in (1, stages.CONNECTIONS):
+            stages.redis_limit(self.runner, self.addresses["redis"], records, connections)
+
+    def _decode(self, backlog, rows):
+        say(DECODE)
+        self._keep(DECODE, stages.decode(self.runner, backlog, rows))
+        self.allocations = stages.allocations(self.runner, backlog)
+
+    def _path(self, backlog, rows):
+        size, runner, addresses = backlog.bytes, self.runner, self.addresses
+        records = stages.write_records(runner, backlog)
+        say(LIVE)
+        self._keep(LIVE, stages.live(runner, addresses["mysql"], backlog, rows))
+        say(PUBLISH)
+        self._keep(PUBLISH, {"tailrace-publish": stages.publish(runner, self.config, rows, size)})
+        self._keep(PUBLISH, stages.produce_limits(runner, addresses["kafka"], records, size))
+        say(MONGODB)
+        self._keep(MONGODB, {
+            "tailrace-apply-mongodb": stages.apply(runner, self.config, "mongodb", rows, size),
+            "limit: libmongoc": stages.mongodb_limit(runner, addresses["mongodb"], records, size)})
+        say(REDIS)
+        self._keep(REDIS, {
+            "tailrace-apply-redis": stages.apply(runner, self.config, "redis", rows, size),
+            **{f"limit: hiredis, connections: {n}": stages.redis_limit(runner, addresses["redis"],
+                                                                      records, n, size)
+               for n in (1, stages.CONNECTIONS)}})
+
+    def _idle(self):
+        """What it costs our programs to connect, find their place and end."""
+        self._keep(IDLE, {"tailrace-publish": stages.publish(self.runner, self.config),
+                          **{f"tailrace-apply-{target}": stages.apply(self.runner, self.config, target)
+                             for target in ("mongodb", "redis")}})
+
+    def _keep(self, stage, lines):
+        for name, figures in lines.items():
+            self.figures[stage][name].append(figures)
+
+    def _memory(self):
+        peak = dict(self.peak_rss_kib)
+        for stage in (PUBLISH, MONGODB, REDIS):
+            for name, runs in self.figures[stage].items():
+                if name in peak:
+                    peak[name] = max(peak[name], *(run.peak_rss_kib for run in runs))
+        return peak
+
+    def _check_copies(self):
+        """A figure of a path that loses rows is worth nothing."""
+        wanted = self.workload.count()
+        mongodb = servers.mongodb(self.addresses["mongodb"]).sbtest.sbtest1.count_documents({})
+        redis = servers.redis(self.addresses["redis"])
+        found = sum(1 for _ in redis.scan_iter(match="sbtest:sbtest1:*", count=10000))
+        if not wanted == mongodb == found:
+            raise Failed(f"sbtest1 has {wanted} rows, {mongodb} in MongoDB and {found} in Redis")
+
+
+def print_report(bench, targets):
+    machine = report.machine()
+    print(f"\n{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux "
+          f"{machine['kernel']}; client and servers on it; median of {bench.runs}")
+    for stage in (DECODE, LIVE, PUBLISH, MONGODB, REDIS):
+        if stage in bench.figures:
+            print(*report.table(stage, bench.medians(stage)), sep="\n")
+    for name, runs in bench.figures[IDLE].items():
+        print(f"  (less the {runs[0].seconds:.2f} s and {runs[0].cpu:.2f} CPU s in which {name} starts "
+              "and ends)")
+    if bench.latency:
+        print(*report.latency_table(bench.latency), sep="\n")
+    print("", *targets.text(), sep="\n")
+
+
+def say(text):
+    """A line with the time of day: a bench takes minutes."""
+    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
+
+
+def main(stage):
+    """The exit code: 0 when everything was measured."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    bench = Bench(ROOT / Path(os.environ["TAILRACE_STACK_DIR"]),
+                  int(os.environ.get("BENCH_TRANSACTIONS", "50000")),
+                  int(os.environ.get("BENCH_RUNS", "1")), float(os.environ.get("BENCH_SECONDS", "6")))
+    try:
+        bench.run_all() if stage == "all" else bench.run_decode()
+    except (Failed, TimeoutError, subprocess.SubprocessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    targets = bench.judge()
+    report.write_json(DIRECTORY / "bench.json", bench.settings(), bench.figures, bench.latency, targets)
+    print_report(bench, targets)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

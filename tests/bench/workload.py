@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workload: sysbench's oltp_write_only against one table, one binlog file a run."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lib import servers
+from tests.lib.programs import Failed
+
+DB = "sbtest"
+THREADS = 4
+SEED = 63
+CHANGES = 4  # of a transaction: two updates, a delete, an insert
+ROWS_LEAST, ROWS_MOST = 1000, 400000
+TABLE_OF_PACED_LOAD = """CREATE TABLE sbtest.paced (id INT PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT
+    NULL, pad CHAR(60) NOT NULL)"""
+
+
+@dataclass
+class Backlog:
+    """One binlog file that is complete."""
+
+    name: str
+    path: Path
+
+    @property
+    def bytes(self):
+        return self.path.stat().st_size
+
+
+class Workload:
+    """Makes backlogs. `data`: the data directory of the MySQL server, on this machine."""
+
+    def __init__(self, mysql_url, data, transactions):
+        self.address = servers.mysql_address(mysql_url)
+        self.mysql = servers.mysql(mysql_url)
+        self.data, self.transactions = Path(data), transactions
+        self.rows = min(max(2 * transactions, ROWS_LEAST), ROWS_MOST)
+        self.runs = 0
+
+    def prepare(self):
+        """Creates and fills the tables."""
+        self._sql(f"CREATE DATABASE {DB}")
+        self._sql(TABLE_OF_PACED_LOAD)
+        self._rotate()
+        return self._backlog(lambda: self._sysbench("prepare"))
+
+    def run(self):
+        """The transactions, another sequence in each run."""
+        self.runs += 1
+        return self._backlog(lambda: self._sysbench("run"))
+
+    def count(self):
+        with self.mysql.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM {DB}.sbtest1")
+            return cursor.fetchone()[0]
+
+    def _backlog(self, make):
+        with self.mysql.cursor() as cursor:
+            cursor.execute("SHOW BINARY LOG STATUS")
+            name = cursor.fetchone()[0]
+        make()
+        self._rotate()
+        return Backlog(name, self.data / name)
+
+    def _sysbench(self, command):
+        arguments = ["sysbench", "oltp_write_only", "--db-driver=mysql",
+                     f"--mysql-host={self.address['host']}", f"--mysql-port={self.address['port']}",
+                     f"--mysql-user={self.address['user']}", f"--mysql-db={DB}", "--tables=1",
+                     f"--table-size={self.rows}", f"--threads={THREADS}", f"--rand-seed={SEED + self.runs}",
+                     f"--events={self.transactions}", "--time=0", command]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+
+    def _rotate(self):
+        self._sql("FLUSH BINARY LOGS")
+
+    def _sql(self, statement):
+        with self.mysql.cursor() as cursor:
+            cursor.execute(statement)
