@@ -13,6 +13,12 @@
 #include <assert.h>
 
 #define LITERAL(out, text) buf_append(out, text, sizeof text - 1)
+#define PUT(to, text) ((uint8_t *)memcpy(to, text, sizeof text - 1) + sizeof text - 1)
+
+#define WORD_BYTES 8
+#define BLOCK_BYTES 32
+#define ESCAPE_MAX 6    // \u001f
+#define FRAME_BYTES 512 // more than all names, punctuation and numbers around the strings of source
 
 // Bytes that JSON does not take in a string as they are: the letter of the short escape, or 'u' for
 // \u00XX.
@@ -48,29 +54,94 @@ static size_t plain_length(const uint8_t *ptr, size_t len)
     return n;
 }
 
-static void put_escape(struct buf *out, uint8_t c)
+static uint8_t *put_escape(uint8_t *to, uint8_t c)
 {
     static const char hex[] = "0123456789abcdef";
-    buf_char(out, '\\');
-    buf_char(out, escapes[c]);
+    *to++ = '\\';
+    *to++ = (uint8_t)escapes[c];
     if (escapes[c] == 'u') {
         const char digits[4] = {'0', '0', hex[c >> 4], hex[c & 15]};
-        buf_append(out, digits, sizeof digits);
+        memcpy(to, digits, sizeof digits);
+        to += sizeof digits;
     }
+    return to;
 }
 
-void json_write_string(struct buf *out, struct slice text)
+// Non-zero when one of the bytes has to be escaped. Made so that compilers use vectors for it.
+static uint8_t copy_block(uint8_t *restrict to, const uint8_t *restrict from)
 {
-    buf_reserve(out, text.len + 2);
-    buf_char(out, '"');
+    uint8_t found = 0;
+    for (size_t i = 0; i < BLOCK_BYTES; i++) {
+        to[i] = from[i];
+        found |= (uint8_t)((from[i] < 0x20) | (from[i] == '"') | (from[i] == '\\'));
+    }
+    return found;
+}
+
+static uint64_t copy_word(uint8_t *to, const uint8_t *from)
+{
+    uint64_t bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    memcpy(to, &bytes, sizeof bytes);
+    return any_escape(bytes);
+}
+
+// Copies the text and looks at it on the way: nearly always it stands as it is. False when a byte
+// has to be escaped; what was copied is then of no use.
+static bool copy_plain(uint8_t *to, struct slice text)
+{
+    uint64_t found = 0;
+    size_t at = 0;
+    for (; text.len - at >= BLOCK_BYTES; at += BLOCK_BYTES)
+        found |= copy_block(to + at, text.ptr + at);
+    for (; text.len - at >= WORD_BYTES; at += WORD_BYTES)
+        found |= copy_word(to + at, text.ptr + at);
+    if (at < text.len && text.len >= WORD_BYTES) // the last word, part of it a second time
+        return !(found | copy_word(to + text.len - WORD_BYTES, text.ptr + text.len - WORD_BYTES));
+    for (; at < text.len; at++) {
+        to[at] = text.ptr[at];
+        found |= (uint64_t)escapes[text.ptr[at]];
+    }
+    return !found;
+}
+
+static void write_escaped(struct buf *out, struct slice text)
+{
     for (size_t at = 0; at < text.len; at++) {
         size_t n = plain_length(text.ptr + at, text.len - at);
         buf_append(out, text.ptr + at, n);
         at += n;
         if (at < text.len)
-            put_escape(out, text.ptr[at]);
+            out->len = (size_t)(put_escape(buf_reserve(out, ESCAPE_MAX), text.ptr[at]) - out->ptr);
     }
+}
+
+void json_write_string(struct buf *out, struct slice text)
+{
+    uint8_t *to = buf_reserve(out, text.len + 2);
+    to[0] = '"';
+    if (copy_plain(to + 1, text)) {
+        to[text.len + 1] = '"';
+        out->len += text.len + 2;
+        return;
+    }
+    out->len++;
+    write_escaped(out, text);
     buf_char(out, '"');
+}
+
+// Into room for ESCAPE_MAX bytes a byte, and the quotes.
+static uint8_t *put_string(uint8_t *to, struct slice text)
+{
+    *to++ = '"';
+    if (copy_plain(to, text)) {
+        to += text.len;
+    } else {
+        for (size_t i = 0; i < text.len; i++)
+            to = escapes[text.ptr[i]] ? put_escape(to, text.ptr[i]) : (*to = text.ptr[i], to + 1);
+    }
+    *to++ = '"';
+    return to;
 }
 
 static void put_base64(struct buf *out, struct slice bytes)
@@ -193,69 +264,68 @@ static void put_row(struct buf *out, const struct table *table, const struct val
     buf_char(out, '}');
 }
 
-static void put_string_or_null(struct buf *out, struct slice text)
+static uint8_t *put_string_or_null(uint8_t *to, struct slice text)
 {
-    if (text.len > 0)
-        json_write_string(out, text);
-    else
-        LITERAL(out, "null");
+    return text.len > 0 ? put_string(to, text) : PUT(to, "null");
 }
 
 // source, up to and with "table".
-static void put_where(struct buf *out, const struct change *change)
+static uint8_t *put_where(uint8_t *to, const struct change *change)
 {
     const struct origin *source = &change->source;
-    LITERAL(out, "{\"version\":");
-    json_write_string(out, source->version);
-    LITERAL(out, ",\"connector\":\"mysql\",\"name\":");
-    json_write_string(out, source->name);
-    LITERAL(out, ",\"ts_ms\":");
-    number_write_u64(out, source->ts_us / 1000);
-    LITERAL(out, ",\"ts_us\":");
-    number_write_u64(out, source->ts_us);
-    if (source->snapshot)
-        LITERAL(out, ",\"snapshot\":\"true\",\"db\":");
-    else
-        LITERAL(out, ",\"snapshot\":\"false\",\"db\":");
-    json_write_string(out, change->table->db);
-    LITERAL(out, ",\"table\":");
-    json_write_string(out, change->table->name);
+    to = PUT(to, ",\"source\":{\"version\":");
+    to = put_string(to, source->version);
+    to = PUT(to, ",\"connector\":\"mysql\",\"name\":");
+    to = put_string(to, source->name);
+    to = PUT(to, ",\"ts_ms\":");
+    to = number_put_u64(to, source->ts_us / 1000);
+    to = PUT(to, ",\"ts_us\":");
+    to = number_put_u64(to, source->ts_us);
+    to = source->snapshot ? PUT(to, ",\"snapshot\":\"true\",\"db\":")
+                          : PUT(to, ",\"snapshot\":\"false\",\"db\":");
+    to = put_string(to, change->table->db);
+    to = PUT(to, ",\"table\":");
+    return put_string(to, change->table->name);
 }
 
-// The rest of source, from "server_id".
-static void put_position(struct buf *out, const struct origin *source)
+// The rest of source, from "server_id" on, up to the value of "query".
+static uint8_t *put_position(uint8_t *to, const struct origin *source)
 {
-    LITERAL(out, ",\"server_id\":");
-    number_write_u64(out, source->server_id);
-    LITERAL(out, ",\"gtid\":");
-    put_string_or_null(out, source->gtid);
-    LITERAL(out, ",\"file\":");
-    json_write_string(out, source->file);
-    LITERAL(out, ",\"pos\":");
-    number_write_u64(out, source->pos);
-    LITERAL(out, ",\"row\":");
-    number_write_u64(out, source->row);
-    LITERAL(out, ",\"thread\":");
-    if (source->has_thread)
-        number_write_u64(out, source->thread);
-    else
-        LITERAL(out, "null");
-    LITERAL(out, ",\"query\":");
-    put_string_or_null(out, source->query);
-    buf_char(out, '}');
+    to = PUT(to, ",\"server_id\":");
+    to = number_put_u64(to, source->server_id);
+    to = PUT(to, ",\"gtid\":");
+    to = put_string_or_null(to, source->gtid);
+    to = PUT(to, ",\"file\":");
+    to = put_string(to, source->file);
+    to = PUT(to, ",\"pos\":");
+    to = number_put_u64(to, source->pos);
+    to = PUT(to, ",\"row\":");
+    to = number_put_u64(to, source->row);
+    to = PUT(to, ",\"thread\":");
+    to = source->has_thread ? number_put_u64(to, source->thread) : PUT(to, "null");
+    return PUT(to, ",\"query\":");
 }
 
-static void put_transaction(struct buf *out, const struct change *change)
+static uint8_t *put_transaction(uint8_t *to, const struct change *change)
 {
-    if (change->transaction.len == 0) {
-        LITERAL(out, "null");
-        return;
-    }
-    LITERAL(out, "{\"id\":");
-    json_write_string(out, change->transaction);
-    LITERAL(out, ",\"total_order\":");
-    number_write_u64(out, change->total_order);
-    buf_char(out, '}');
+    if (change->transaction.len == 0)
+        return PUT(to, "null");
+    to = PUT(to, "{\"id\":");
+    to = put_string(to, change->transaction);
+    to = PUT(to, ",\"total_order\":");
+    to = number_put_u64(to, change->total_order);
+    *to++ = '}';
+    return to;
+}
+
+// The most that source (but for the query, which may be large) and what stands behind it take.
+static size_t frame_bytes(const struct change *change)
+{
+    const struct origin *source = &change->source;
+    size_t strings = source->version.len + source->name.len + change->table->db.len +
+                     change->table->name.len + source->gtid.len + source->file.len +
+                     change->transaction.len;
+    return FRAME_BYTES + ESCAPE_MAX * strings;
 }
 
 void json_write_change(struct buf *out, const struct change *change)
@@ -264,16 +334,20 @@ void json_write_change(struct buf *out, const struct change *change)
     put_row(out, change->table, change->before);
     LITERAL(out, ",\"after\":");
     put_row(out, change->table, change->after);
-    LITERAL(out, ",\"source\":");
-    put_where(out, change);
-    put_position(out, &change->source);
-    LITERAL(out, ",\"op\":\"");
-    buf_char(out, (char)change->op);
-    LITERAL(out, "\",\"ts_ms\":");
-    number_write_u64(out, change->encoded_ms);
-    LITERAL(out, ",\"transaction\":");
-    put_transaction(out, change);
-    buf_char(out, '}');
+    uint8_t *to = put_where(buf_reserve(out, frame_bytes(change)), change);
+    out->len = (size_t)(put_position(to, &change->source) - out->ptr);
+    if (change->source.query.len)
+        json_write_string(out, change->source.query);
+    else
+        LITERAL(out, "null");
+    to = PUT(buf_reserve(out, frame_bytes(change)), "},\"op\":\"");
+    *to++ = (uint8_t)change->op;
+    to = PUT(to, "\",\"ts_ms\":");
+    to = number_put_u64(to, change->encoded_ms);
+    to = PUT(to, ",\"transaction\":");
+    to = put_transaction(to, change);
+    *to++ = '}';
+    out->len = (size_t)(to - out->ptr);
 }
 
 bool json_write_key(struct buf *out, const struct table *table, const struct value *row,

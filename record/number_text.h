@@ -5,6 +5,11 @@
 
 #include "common/buf.h"
 
+#define NUMBER_U64_MAX 24 // 20 digits, and room to write eight at a time
+
+// Puts the digits at `to`, where there is room for NUMBER_U64_MAX; returns the place behind them.
+uint8_t *number_put_u64(uint8_t *to, uint64_t v);
+
 void number_write_u64(struct buf *out, uint64_t v);
 void number_write_i64(struct buf *out, int64_t v);
 
