@@ -272,7 +272,7 @@ static bool decode_vector(const struct json_decode *decode, const struct json_to
     size_t n = decode->part->n_tokens - 1;
     uint8_t *to = arena_alloc(decode->arena, 4 * n + 1);
     for (size_t i = 0; i < n; i++) {
-        float f;
+        float f = 0;
         uint32_t bits;
         if (!read_float(decode->part, &decode->part->tokens[1 + i], &f, err))
             return false;

@@ -405,7 +405,7 @@ static const struct effect *find_culprit(const bson_t *reply, const struct effec
 static bool write_bulk(struct sink *sink, const bson_t *session_opts, const struct batch *batch,
                        const struct effect **effects, size_t n, bson_t *reply, struct err *err)
 {
-    mongoc_collection_t *collection;
+    mongoc_collection_t *collection = NULL;
     bson_error_t error;
     if (!find_collection(sink, effects[0]->table, &collection, err)) {
         bson_init(reply);
