@@ -24,11 +24,18 @@ class Database:
 
     def close(self):
         """Removes all that was made; the connection may have been lost in the meantime."""
-        self.admin.ping(reconnect=True)
+        self.reconnect()
         self.sql(f"DROP DATABASE IF EXISTS {self.schema}")
         for user, in self.rows("SELECT user FROM mysql.user WHERE user LIKE %s", f"{self.schema}%"):
             self.sql(f"DROP USER '{user}'@'%'")
         self.admin.close()
+
+    def reconnect(self):
+        """The administrator's connection again, after the server was away."""
+        self.admin.close()
+        self.admin = servers.mysql(self.url)
+        if self.rows("SHOW DATABASES LIKE %s", self.schema):
+            self.admin.select_db(self.schema)
 
     def create_user(self, name, rights, more=""):
         """An account with PASSWORD; `more` follows IDENTIFIED BY, such as REQUIRE SSL."""
