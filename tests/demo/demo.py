@@ -206,7 +206,7 @@ Servers and programs are running. Try:
         """A column that there is changes its type, and a new one is filled in every row."""
         say("ALTER TABLE people MODIFY income …, ALTER TABLE districts ADD people …")
         with self.mysql.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {DB}.people MODIFY income DECIMAL(14,3)")
+            cursor.execute(f"ALTER TABLE {DB}.people MODIFY income DECIMAL(14,2)")
             cursor.execute(f"ALTER TABLE {DB}.districts ADD people INT UNSIGNED AFTER number")
             cursor.execute(f"UPDATE {DB}.districts d LEFT JOIN"
                            f" (SELECT province, district, COUNT(*) AS n FROM {DB}.people"
