@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader: the public face of the decoder. Events in, row changes out, in the order of the log, with the position.
+// Reader: the public face of the decoder. Events in, row changes out, in the order of the log, with
+// the position.
 //
-// Nothing is skipped in silence: an event, type or field that this version does not know ends the stream with
-// ERR_UNSUPPORTED or ERR_CORRUPT and "file:pos", the GTID and what to do; events that carry no change are ignored for
-// the reasons listed in event.c and counted. One reader a thread.
+// Nothing is skipped in silence: an event, type or field that this version does not know ends the
+// stream with ERR_UNSUPPORTED or ERR_CORRUPT and "file:pos", the GTID and what to do; events that
+// carry no change are ignored for the reasons listed in event.c and counted. One reader a thread.
 #ifndef TAILRACE_BINLOG_READER_H
 #define TAILRACE_BINLOG_READER_H
 
@@ -19,7 +20,8 @@ enum reader_kind {
     READER_BEGIN,  // a transaction starts; item->gtid
     READER_COMMIT, // it is complete: reader_position has moved behind it
     READER_DDL,    // item->ddl; a READER_COMMIT follows
-    READER_IDLE,   // nothing arrived within the time given, or a heartbeat: the position may have moved all the same
+    READER_IDLE,   // nothing arrived within the time given, or a heartbeat: the position may have
+                   // moved all the same
     READER_END,    // the file ended, or reader_options.until was reached
 };
 
@@ -74,13 +76,14 @@ struct reader *reader_open_take(struct source *source, const struct reader_optio
                                 struct err *err);
 void reader_close(struct reader *reader);
 
-// The next item, borrowed until the next call. With start->rows > 0 the first rows of the first transaction are passed
-// over (still decoded, so that total_order is right). The text of an error says file:pos and GTID.
+// The next item, borrowed until the next call. With start->rows > 0 the first rows of the first
+// transaction are passed over (still decoded, so that total_order is right). The text of an error
+// says file:pos and GTID.
 MUST_CHECK bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item *item,
                             struct err *err);
 
-// Where the stream is: complete transactions, and rows of the current one that were handed out. Borrowed; the caller
-// may keep a copy (position_copy).
+// Where the stream is: complete transactions, and rows of the current one that were handed out.
+// Borrowed; the caller may keep a copy (position_copy).
 const struct position *reader_position(const struct reader *reader);
 
 // GTID of the transaction that is being read, "" between transactions or without GTIDs.

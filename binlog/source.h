@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Source: the seam under the decoder. A live server and a binlog file look the same: a run of whole events, each with
-// its header and its checksum (if the log has them), in order. Implementations: source_file.h, source_live.h.
+// Source: the seam under the decoder. A live server and a binlog file look the same: a run of whole
+// events, each with its header and its checksum (if the log has them), in order. Implementations:
+// source_file.h, source_live.h.
 #ifndef TAILRACE_BINLOG_SOURCE_H
 #define TAILRACE_BINLOG_SOURCE_H
 
 #include "common/err.h"
 #include "common/slice.h"
 
-// The largest event taken, header included; larger declared lengths are corrupt. 1 GiB is the server's own limit.
+// The largest event taken, header included; larger declared lengths are corrupt. 1 GiB is the
+// server's own limit.
 #define SOURCE_EVENT_BYTES_MAX ((size_t)1 << 30)
 
 enum source_result {
@@ -18,7 +20,8 @@ enum source_result {
 };
 
 struct source {
-    // The next event; the slice is borrowed until the next call. timeout_ms: how long to wait for a live server.
+    // The next event; the slice is borrowed until the next call. timeout_ms: how long to wait for a
+    // live server.
     enum source_result (*next)(struct source *source, unsigned timeout_ms, struct slice *event,
                                struct err *err);
     void (*close)(struct source *source); // frees it

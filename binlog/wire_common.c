@@ -23,7 +23,7 @@
 
 #define ERRNO_SOURCE_FATAL 1236 // the server ended a dump; the reason is in the text
 #define ERRNO_TLS 2026
-#define ERRNO_SAME_ID 4052      // MariaDB: another replica with this server id came
+#define ERRNO_SAME_ID 4052 // MariaDB: another replica with this server id came
 
 // Numbers below 2000 and from 3000 on are the server's, 2000 to 2999 and 5000 on the libraries'.
 static const struct {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kafka client: what the publisher, the appliers and the offset commands all need of librdkafka: a configuration from
-// ours, errors in our classes, and small questions to the brokers. Handles are librdkafka's own (rd_kafka_t).
+// Kafka client: what the publisher, the appliers and the offset commands all need of librdkafka: a
+// configuration from ours, errors in our classes, and small questions to the brokers. Handles are
+// librdkafka's own (rd_kafka_t).
 #ifndef TAILRACE_KAFKA_CLIENT_H
 #define TAILRACE_KAFKA_CLIENT_H
 
@@ -11,8 +12,9 @@
 
 #define KAFKA_TIMEOUT_MS 10000
 
-// bootstrap.servers, client.id = "tailrace-<role>-<name>", [kafka]'s properties, librdkafka's log to ours. The caller
-// adds what its role needs, then gives it to rd_kafka_new or destroys it. NULL and ERR_CONFIG for a wrong property.
+// bootstrap.servers, client.id = "tailrace-<role>-<name>", [kafka]'s properties, librdkafka's log
+// to ours. The caller adds what its role needs, then gives it to rd_kafka_new or destroys it. NULL
+// and ERR_CONFIG for a wrong property.
 rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, struct err *err);
 
 // Sets one property; ERR_CONFIG with librdkafka's reason.
@@ -26,7 +28,8 @@ MUST_CHECK bool kafka_open_take(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_
 // A handle without group or transactions, for questions (metadata, watermarks, one-off reads).
 MUST_CHECK bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *err);
 
-// The class of a librdkafka code: retriable ERR_RETRY, fencing and authorization ERR_REFUSED, unknown host ERR_UNAVAILABLE, …
+// The class of a librdkafka code: retriable ERR_RETRY, fencing and authorization ERR_REFUSED,
+// unknown host ERR_UNAVAILABLE, …
 enum err_class kafka_err_class(rd_kafka_resp_err_t code);
 
 // err_set with class and text of the code behind "what". Always false.
@@ -41,8 +44,8 @@ bool kafka_question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char 
 MUST_CHECK bool kafka_partition_count(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
                                       struct err *err);
 
-// Creates a topic and waits until it is there. `settings`: pairs key, value, ended by NULL; may be NULL.
-// A topic that exists already is no error.
+// Creates a topic and waits until it is there. `settings`: pairs key, value, ended by NULL; may be
+// NULL. A topic that exists already is no error.
 MUST_CHECK bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_partitions,
                                    int32_t replication, const char *const *settings,
                                    struct err *err);

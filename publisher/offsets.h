@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offsets: the publisher's position for people: `tailrace-publish offsets show` and `offsets reset`.
+// Offsets: the publisher's position for people: `tailrace-publish offsets show` and `offsets
+// reset`.
 #ifndef TAILRACE_PUBLISHER_OFFSETS_H
 #define TAILRACE_PUBLISHER_OFFSETS_H
 
@@ -17,7 +18,8 @@ struct offsets_options {
 MUST_CHECK bool offsets_show(const struct config *config, const struct offsets_options *options,
                              struct err *err);
 
-// Sets the checkpoint. ERR_REFUSED while a publisher of that name runs, or when the question is answered with no.
+// Sets the checkpoint. ERR_REFUSED while a publisher of that name runs, or when the question is
+// answered with no.
 MUST_CHECK bool offsets_reset(const struct config *config, const struct offsets_options *options,
                               struct err *err);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Producer: messages into Kafka, all of them or none. Messages sent since the last producer_commit become visible to
-// consumers together with the checkpoint given to it:
-//   exactly-once   in one Kafka transaction of the transactional.id [source] name, begun at its first message
-//   at-least-once  the checkpoint is produced after everything before it is acknowledged
-// Memory is bounded: a full queue makes producer_send wait, nothing is dropped. A message that could not be delivered
-// fails the next call. Threads: librdkafka's own; a producer is used by one thread.
+// Producer: messages into Kafka, all of them or none. Messages sent since the last producer_commit
+// become visible to consumers together with the checkpoint given to it:
+//   exactly-once   in one Kafka transaction of the transactional.id [source] name, begun at its
+//   first message at-least-once  the checkpoint is produced after everything before it is
+//   acknowledged
+// Memory is bounded: a full queue makes producer_send wait, nothing is dropped. A message that
+// could not be delivered fails the next call. Threads: librdkafka's own; a producer is used by one
+// thread.
 #ifndef TAILRACE_PUBLISHER_PRODUCER_H
 #define TAILRACE_PUBLISHER_PRODUCER_H
 
@@ -43,7 +45,8 @@ struct producer;
 // Makes the handle; no broker is asked. NULL and ERR_CONFIG.
 struct producer *producer_open(const struct config *config, struct err *err);
 
-// From here on this is the only publisher of that name: an older one is fenced, what it left open is aborted.
+// From here on this is the only publisher of that name: an older one is fenced, what it left open
+// is aborted.
 MUST_CHECK bool producer_init(struct producer *producer, struct err *err);
 
 // Aborts what is open, waits for nothing long. Takes NULL.
@@ -53,14 +56,15 @@ void producer_close(struct producer *producer);
 MUST_CHECK bool producer_topic(struct producer *producer, const char *name,
                                rd_kafka_topic_t **topic, struct err *err);
 
-// ERR_REFUSED: larger than message.max.bytes, or fenced. ERR_RETRY: the transaction has failed; close and begin anew
-// from the last checkpoint. ERR_STOPPED: the stop flag was raised while the queue was full.
+// ERR_REFUSED: larger than message.max.bytes, or fenced. ERR_RETRY: the transaction has failed;
+// close and begin anew from the last checkpoint. ERR_STOPPED: the stop flag was raised while the
+// queue was full.
 MUST_CHECK bool producer_send(struct producer *producer, const struct message *message,
                               struct err *err);
 
-// Makes everything sent durable together with `checkpoint`. Errors as producer_send: then nothing of it is visible,
-// or, where the answer got lost, all of it; the last checkpoint in Kafka tells which. Once the stop flag is raised it
-// waits for stop_ms at most.
+// Makes everything sent durable together with `checkpoint`. Errors as producer_send: then nothing
+// of it is visible, or, where the answer got lost, all of it; the last checkpoint in Kafka tells
+// which. Once the stop flag is raised it waits for stop_ms at most.
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 unsigned stop_ms, struct err *err);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publisher: row changes of one source into Kafka, until stopped. It runs sessions (session.h), one after the other: what
-// may pass (a lost connection, a broker that restarts) ends a session, and the next one starts at the last committed
-// checkpoint. A failure of the very first one before it runs, and every other class of error, ends the program.
+// Publisher: row changes of one source into Kafka, until stopped. It runs sessions (session.h), one
+// after the other: what may pass (a lost connection, a broker that restarts) ends a session, and
+// the next one starts at the last committed checkpoint. A failure of the very first one before it
+// runs, and every other class of error, ends the program.
 #ifndef TAILRACE_PUBLISHER_PUBLISHER_H
 #define TAILRACE_PUBLISHER_PUBLISHER_H
 

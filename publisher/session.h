@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Session: one connection to the source and one producer, from the last committed checkpoint to an error or the end.
+// Session: one connection to the source and one producer, from the last committed checkpoint to an
+// error or the end.
 //
-// The invariant: a checkpoint says no more than what is in Kafka with it or before it. It is written in the same Kafka
-// transaction as the records, with the position of the reader at a moment when every change that the reader has handed out
-// has been sent.
+// The invariant: a checkpoint says no more than what is in Kafka with it or before it. It is
+// written in the same Kafka transaction as the records, with the position of the reader at a moment
+// when every change that the reader has handed out has been sent.
 //
-// Opening refuses what can be refused before anything is written: first the source, then the position, then Kafka and the
-// topics; only then the older publisher is fenced and topics are made.
+// Opening refuses what can be refused before anything is written: first the source, then the
+// position, then Kafka and the topics; only then the older publisher is fenced and topics are made.
 #ifndef TAILRACE_PUBLISHER_SESSION_H
 #define TAILRACE_PUBLISHER_SESSION_H
 
@@ -37,8 +38,8 @@ void session_wire_options(const struct config *config, struct wire_options *opti
 // NULL and *err; nothing is left open.
 struct session *session_open(struct session_run *run, struct err *err);
 
-// Until the stop flag is raised or, where wanted, the target is reached: true. An error leaves committed what was read
-// before it, where that is possible. *progress: something was committed.
+// Until the stop flag is raised or, where wanted, the target is reached: true. An error leaves
+// committed what was read before it, where that is possible. *progress: something was committed.
 MUST_CHECK bool session_loop(struct session *session, bool *progress, struct err *err);
 
 void session_close(struct session *session); // takes NULL

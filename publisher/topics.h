@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Topics: which topic a table's changes go to, and that a key stays in its partition: a topic's partition count is
-// recorded in the checkpoint's topic before its first record, and must not change without being accepted.
+// Topics: which topic a table's changes go to, and that a key stays in its partition: a topic's
+// partition count is recorded in the checkpoint's topic before its first record, and must not
+// change without being accepted.
 #ifndef TAILRACE_PUBLISHER_TOPICS_H
 #define TAILRACE_PUBLISHER_TOPICS_H
 
@@ -29,8 +30,8 @@ struct topics_options { // borrowed until topics_free
 
 struct topics;
 
-// Refuses, before anything is written, topics whose partition count is not the recorded one (ERR_REFUSED), and accepted
-// names that do not exist (ERR_USAGE).
+// Refuses, before anything is written, topics whose partition count is not the recorded one
+// (ERR_REFUSED), and accepted names that do not exist (ERR_USAGE).
 MUST_CHECK bool topics_check(const struct topics_options *options, struct err *err);
 
 struct topics *topics_new(const struct topics_options *options);
