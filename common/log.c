@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log: see log.h.
 //   text  2026-11-21T08:15:00.250Z INFO tailrace-publish connected host=127.0.0.1 port=3306
-//   JSON
-//   {"ts":"2026-11-21T08:15:00.250Z","level":"info","program":"tailrace-publish","event":"connected",…}
+//   JSON  {"ts":"2026-11-21T08:15:00.250Z","level":"info","program":"tailrace-publish",
+//          "event":"connected","host":"127.0.0.1","port":3306}
 // In text a value with spaces, quotes or control bytes is quoted as a JSON string.
 #include "common/log.h"
 

@@ -183,7 +183,8 @@ bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *
     rd_kafka_conf_t *conf = kafka_conf_new(config, "client", err);
     if (!conf)
         return false;
-    // The end of a partition is told by a fetch that brings nothing: it shall not wait long for something.
+    // The end of a partition is told by a fetch that brings nothing: it shall not wait long for
+    // something.
     if (!kafka_conf_set(conf, "enable.partition.eof", "true", err) ||
         !kafka_conf_set(conf, "fetch.wait.max.ms", "10", err) ||
         !kafka_conf_set(conf, "isolation.level", "read_committed", err)) {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoint: how far the publisher has come and what it decided for good, in the compacted topic <name>.checkpoint with
-// one partition, written in the same Kafka transaction as the records before it.
-//   {"kind":"checkpoint"}               {"version":1,"running":true,"instance":"host:123","alive_ms":…,"gtid":"…",
-//                                        "file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
-//     with rows > 0 also what the rows are of, and how many each topic got:
-//                                        "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
-//   {"kind":"topic","topic":"shop.a.b"} {"version":1,"partitions":8,"db":"a","table":"b"}
-// The last record of a key counts. A record that cannot be read is an error: to start over is never a guess of ours.
+// Checkpoint: how far the publisher has come and what it decided for good, in the compacted topic
+// <name>.checkpoint with one partition, written in the same Kafka transaction as the records before
+// it.
+//   key   {"kind":"checkpoint"}
+//   value {"version":1,"running":true,"instance":"host:123","alive_ms":…,
+//          "gtid":"…","file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
+//         with rows > 0 also what the rows are of, and how many each topic got:
+//          "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
+//   key   {"kind":"topic","topic":"shop.a.b"}
+//   value {"version":1,"partitions":8,"db":"a","table":"b"}
+// The last record of a key counts. A record that cannot be read is an error: to start over is never
+// a guess of ours.
 #ifndef TAILRACE_PUBLISHER_CHECKPOINT_H
 #define TAILRACE_PUBLISHER_CHECKPOINT_H
 
@@ -55,8 +59,8 @@ void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint);
 void checkpoint_topic_write_key(struct buf *out, const char *topic);
 void checkpoint_topic_write(struct buf *out, const struct checkpoint_topic *topic);
 
-// Takes one record of the topic into the log. An empty value removes what was under the key. ERR_CORRUPT, and
-// ERR_UNSUPPORTED for a version or kind of a later tailrace.
+// Takes one record of the topic into the log. An empty value removes what was under the key.
+// ERR_CORRUPT, and ERR_UNSUPPORTED for a version or kind of a later tailrace.
 MUST_CHECK bool checkpoint_log_take(struct checkpoint_log *log, struct slice key,
                                     struct slice value, struct err *err);
 
@@ -65,7 +69,8 @@ void checkpoint_log_deinit(struct checkpoint_log *log);
 const struct checkpoint_topic *checkpoint_log_topic(const struct checkpoint_log *log,
                                                     const char *topic);
 
-// Reads the topic from its first to its last committed record; *log must be empty. `rk` is from kafka_open_plain.
+// Reads the topic from its first to its last committed record; *log must be empty. `rk` is from
+// kafka_open_plain.
 MUST_CHECK bool checkpoint_read(rd_kafka_t *rk, const struct config *config,
                                 struct checkpoint_log *log, struct err *err);
 

@@ -2,10 +2,11 @@
 // Encoder: one change into the Kafka messages that stand for it (docs/record.md):
 //   insert, update, snapshot read   one record under its key
 //   delete                          the record, then a tombstone if wanted
-//   update that changes the key     `d` under the old key (header __debezium.newkey), a tombstone if wanted, then `c` under
-//                                   the new key (header __debezium.oldkey)
-// Headers: `columns` (types of the columns) on records, `crc32c` (of key and value) on every message. The partition is
-// murmur2 of the key. One encoder a thread; it allocates only while its buffers grow.
+//   update that changes the key     `d` under the old key (header __debezium.newkey), a tombstone if
+//                                   wanted, `c` under the new key (header __debezium.oldkey)
+// Headers: `columns` (types of the columns) on records, `crc32c` (of key and value) on every
+// message. The partition is murmur2 of the key. One encoder a thread; it allocates only while its
+// buffers grow.
 #ifndef TAILRACE_PUBLISHER_ENCODER_H
 #define TAILRACE_PUBLISHER_ENCODER_H
 
@@ -37,8 +38,8 @@ void encoder_deinit(struct encoder *encoder);
 MUST_CHECK bool encoder_check(const struct encoder *encoder, const struct change *change,
                               struct err *err);
 
-// encoded_ms: the time of day for `ts_ms`. ERR_REFUSED, before anything is sent, for a change that has no key, or whose
-// new key would have to be published with columns missing.
+// encoded_ms: the time of day for `ts_ms`. ERR_REFUSED, before anything is sent, for a change that
+// has no key, or whose new key would have to be published with columns missing.
 MUST_CHECK bool encoder_change(struct encoder *encoder, const struct change *change,
                                const struct topic *topic, uint64_t encoded_ms, struct err *err);
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Notices: the records beside the changes.
-//   <name>.ddl           {"file":"…","pos":…,"gtid":"…","ts_ms":…,"db":"…","table":"…","kind":"create_table","statement":"…"}
-//                        gtid and table null where there is none; statement null where it may hold a password
-//   <name>.transactions  {"status":"BEGIN","id":"…","ts_ms":…,"event_count":null,"data_collections":null}
+//   <name>.ddl           {"file":"…","pos":…,"gtid":"…","ts_ms":…,"db":"…","table":"…",
+//                         "kind":"create_table","statement":"…"}
+//                        gtid and table null where there is none; statement null where it may hold
+//                        a password
+//   <name>.transactions  {"status":"BEGIN","id":"…","ts_ms":…,"event_count":null,
+//                         "data_collections":null}
 //                        {"status":"END","id":"…","ts_ms":…,"event_count":2,
 //                         "data_collections":[{"data_collection":"db.table","event_count":2}]}
-//                        key {"id":"…"}; as Debezium has them; only for transactions with changes of the tables read
+//                        key {"id":"…"}; as Debezium has them; only for transactions with changes
+//                        of the tables read
 #ifndef TAILRACE_PUBLISHER_NOTICES_H
 #define TAILRACE_PUBLISHER_NOTICES_H
 

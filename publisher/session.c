@@ -152,8 +152,8 @@ static struct topics_options topics_options_of(struct session *session)
     };
 }
 
-// After the checkpoint is read: an older publisher that runs yet may have come further than the server
-// had when it was asked first, and that would look like another history.
+// After the checkpoint is read: an older publisher that runs yet may have come further than the
+// server had when it was asked first, and that would look like another history.
 static bool ask_server_again(struct session *session, struct err *err)
 {
     server_deinit(&session->server);
@@ -428,7 +428,8 @@ static bool restore_counts(struct session *session, struct err *err)
     return ok;
 }
 
-// The rest of a transaction that is out in part. After a failover the next transaction may be another one.
+// The rest of a transaction that is out in part. After a failover the next transaction may be
+// another one.
 static bool resume(struct session *session, const struct change *change, struct err *err)
 {
     const char *expected = session->log.last.transaction;
@@ -447,8 +448,8 @@ static bool resume(struct session *session, const struct change *change, struct 
     return true;
 }
 
-// After the first change of a transaction: BEGIN is in another topic, so their order tells nothing, and a change that is
-// refused leaves nothing half sent.
+// After the first change of a transaction: BEGIN is in another topic, so their order tells nothing,
+// and a change that is refused leaves nothing half sent.
 static bool enter_transaction(struct session *session, const struct change *change, struct err *err)
 {
     snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
@@ -467,8 +468,8 @@ static bool send_end(struct session *session, struct err *err)
     return send_notice(session, session->transactions, err);
 }
 
-// When it fails before anything of the change is out, the position before it still holds; a topic and its record in the
-// checkpoint do no harm without it.
+// When it fails before anything of the change is out, the position before it still holds; a topic
+// and its record in the checkpoint do no harm without it.
 static bool send_change(struct session *session, const struct change *change,
                         const struct topic *topic, struct err *err)
 {
@@ -612,7 +613,8 @@ static bool is_caught_up(struct session *session, enum reader_kind kind)
     return run->caught_up;
 }
 
-// The last checkpoint: with what was read before the end or, where something is half done, as it was.
+// The last checkpoint: with what was read before the end or, where something is half done, as it
+// was.
 static bool save(struct session *session, bool running, struct err *err)
 {
     struct position position = {0};
@@ -627,8 +629,9 @@ static bool save(struct session *session, bool running, struct err *err)
     return ok;
 }
 
-// What was read before a failure of the source, or of a change, is saved. Where that fails as well, the first error is
-// the one that counts, unless another publisher took over: then that is the reason of it.
+// What was read before a failure of the source, or of a change, is saved. Where that fails as well,
+// the first error is the one that counts, unless another publisher took over: then that is the
+// reason of it.
 static bool fail(struct session *session, struct err *err)
 {
     char gtid[GTID_TEXT_MAX];

@@ -77,7 +77,8 @@ static void put_eight(uint8_t *to, uint64_t digits)
         to[i] = (uint8_t)(digits >> (8 * i));
 }
 
-// From 1 to 10^8 - 1: the digits without zeros in front. Eight bytes are written, whatever it needs.
+// From 1 to 10^8 - 1: the digits without zeros in front. Eight bytes are written, whatever it
+// needs.
 static uint8_t *put_few(uint8_t *to, uint32_t v)
 {
     uint64_t digits = eight_digits(v);
