@@ -37,7 +37,7 @@ PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publ
 	publisher/publisher.c publisher/session.c publisher/topics.c
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/main.c \
 	appliers/core/offsets.c appliers/core/worker.c
-MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/mapping.c appliers/mongodb/sink.c
+MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c appliers/mongodb/sink.c
 REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/sink.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis

@@ -2,6 +2,7 @@
 // MongoDB checkpoints: see checkpoint.h.
 #include "appliers/mongodb/checkpoint.h"
 
+#include "appliers/mongodb/leftover.h"
 #include "common/clock.h"
 #include "common/mem.h"
 
@@ -9,8 +10,10 @@
 #include <stdlib.h>
 
 #define CLAIM_TRIES 5
+#define CLAIM_FIRST_MS 1000 // longer than a living owner's transaction takes, as a rule
 #define CLAIM_TIME_MS 20000
 #define DUPLICATE_KEY 11000
+#define TIME_IS_UP 50
 
 static mongoc_collection_t *open_collection(mongoc_client_t *client)
 {
@@ -79,7 +82,7 @@ bool checkpoint_probe(mongoc_client_t *client, struct err *err)
 // { findAndModify: "checkpoints", query: { _id }, update: { $set: { owner }, $setOnInsert: {
 // offset: -1 } }, … }
 static bool claim_once(mongoc_client_t *client, const struct sink_partition *partition,
-                       const char *owner, bson_t *reply, bson_error_t *error)
+                       const char *owner, int32_t time_ms, bson_t *reply, bson_error_t *error)
 {
     bson_t command = BSON_INITIALIZER;
     bson_t query;
@@ -89,12 +92,30 @@ static bool claim_once(mongoc_client_t *client, const struct sink_partition *par
     bson_append_document_end(&command, &query);
     BCON_APPEND(&command, "update", "{", "$set", "{", "owner", BCON_UTF8(owner), "}",
                 "$setOnInsert", "{", "offset", BCON_INT64(SINK_OFFSET_NONE), "}", "}", "upsert",
-                BCON_BOOL(true), "new", BCON_BOOL(true), "maxTimeMS", BCON_INT32(CLAIM_TIME_MS),
+                BCON_BOOL(true), "new", BCON_BOOL(true), "maxTimeMS", BCON_INT32(time_ms),
                 "writeConcern", "{", "w", BCON_UTF8("majority"), "}");
     bool done =
         mongoc_client_write_command_with_opts(client, CHECKPOINT_DB, &command, NULL, reply, error);
     bson_destroy(&command);
     return done;
+}
+
+// Somebody's transaction has the checkpoint: if its owner was killed, it would have it for a minute.
+static void end_leftover(mongoc_client_t *client, const struct sink_partition *partition)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    struct sink_checkpoint checkpoint;
+    bson_t filter = BSON_INITIALIZER;
+    const bson_t *doc;
+    append_id(&filter, partition->group, partition->topic, partition->partition);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, &filter, NULL, NULL);
+    if (mongoc_cursor_next(cursor, &doc)) {
+        read_document(doc, &checkpoint);
+        leftover_end(client, checkpoint.owner);
+    }
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(&filter);
+    mongoc_collection_destroy(collection);
 }
 
 bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *partition,
@@ -107,7 +128,8 @@ bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *part
         const uint8_t *data;
         uint32_t len;
         bson_t doc;
-        if (claim_once(client, partition, owner, &reply, &error) &&
+        if (claim_once(client, partition, owner, tries ? CLAIM_TIME_MS : CLAIM_FIRST_MS, &reply,
+                       &error) &&
             bson_iter_init_find(&iter, &reply, "value") && BSON_ITER_HOLDS_DOCUMENT(&iter)) {
             bson_iter_document(&iter, &len, &data);
             bson_init_static(&doc, data, len);
@@ -116,6 +138,10 @@ bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *part
             return true;
         }
         bool again = error.code == DUPLICATE_KEY; // two claims made the document at the same time
+        if (error.code == TIME_IS_UP && tries == 0) {
+            end_leftover(client, partition);
+            again = true;
+        }
         if (!again)
             sink_fail(err, &reply, &error, "claiming the checkpoint");
         bson_destroy(&reply);

@@ -11,6 +11,7 @@
 #include "appliers/mongodb/sink.h"
 
 #include "appliers/mongodb/checkpoint.h"
+#include "appliers/mongodb/leftover.h"
 #include "appliers/mongodb/mapping.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -88,13 +89,15 @@ static void default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
 
 static bool parse_uri(const struct config *config, mongoc_uri_t **uri, struct err *err)
 {
+    char name[LEFTOVER_NAME_BYTES];
     bson_error_t error;
     *uri = mongoc_uri_new_with_error(config->mongodb.uri, &error);
     if (!*uri)
         return err_set(err, ERR_CONFIG, "[mongodb] uri: %s", error.message);
     if (config->mongodb.password[0] && !mongoc_uri_set_password(*uri, config->mongodb.password))
         return err_set(err, ERR_CONFIG, "[mongodb] password: not valid UTF-8");
-    mongoc_uri_set_appname(*uri, "tailrace");
+    leftover_name_self(name);
+    mongoc_uri_set_appname(*uri, name);
     default_ms(*uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_TIMEOUT_MS);
     default_ms(*uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
     default_ms(*uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, CONNECT_TIMEOUT_MS);

@@ -4,6 +4,8 @@
 import random
 import time
 
+import pymongo
+import pymongo.errors
 import pytest
 
 from tests.integration import load, wait
@@ -93,6 +95,28 @@ def count(pipeline, applier):
     if applier == "mongodb":
         return pipeline.documents("large").estimated_document_count()
     return len(pipeline.keys(f"{pipeline.name}:large:*"))
+
+
+def test_transaction_left_open(pipeline, database):
+    """MongoDB keeps a killed client's transaction open for a minute, and with it the checkpoints; the
+    applier that follows ends it."""
+    load.create(database, 10)
+    pipeline.converge()
+    killed = pymongo.MongoClient(pipeline.addresses["mongodb"], appname="tailrace elsewhere:4242")
+    checkpoints = killed.tailrace.checkpoints
+    ours = {"_id.group": f"{pipeline.name}.apply.mongodb"}
+    checkpoints.update_many(ours, {"$set": {"owner": "elsewhere:4242:0123456789abcdef"}})
+    with killed.start_session() as session:
+        session.start_transaction()
+        assert checkpoints.update_many(ours, {"$set": {"offset": -2}}, session=session).modified_count
+        killed[pipeline.name].t.delete_many({}, session=session)
+        database.sql("UPDATE t SET n = n + 1")
+        pipeline.publish()
+        expect(pipeline.start_applier("mongodb", "--until-caught-up"), 0, patience_s=15)
+        pipeline.assert_equal("mongodb")
+        with pytest.raises(pymongo.errors.OperationFailure):
+            session.commit_transaction()
+    killed.close()
 
 
 def test_all_killed_under_load(pipeline, database):
