@@ -267,6 +267,19 @@ static void end_statement(struct reader *reader)
         commit(reader, &reader->event);
 }
 
+// Without metadata a row has neither names nor a key.
+static bool check_names(const struct reader *reader, const struct table_map *map, struct err *err)
+{
+    if (map->has_names || !reader->options->needs_names)
+        return true;
+    return err_set(err, ERR_UNSUPPORTED,
+                   "rows of " SLICE_FMT "." SLICE_FMT
+                   " have no column names: they were written with binlog_row_metadata=MINIMAL. "
+                   "Leave the table out with [tables] exclude, or go on behind them with `tailrace "
+                   "offsets reset publisher --to` FILE:POS and copy the table",
+                   SLICE_ARG(map->table.db), SLICE_ARG(map->table.name));
+}
+
 static bool handle_rows(struct reader *reader, const struct event *event, struct err *err)
 {
     begin_statement(reader, event);
@@ -279,6 +292,8 @@ static bool handle_rows(struct reader *reader, const struct event *event, struct
             end_statement(reader);
         return true;
     }
+    if (!check_names(reader, rows->map, err))
+        return false;
     reader->row = 0;
     set_origin(reader, event);
     reader->change.op = rows->op;

@@ -304,6 +304,7 @@ static bool open_reader(struct session *session, struct err *err)
         .filter = filter_of(session->config),
         .start = start,
         .verify_checksums = true,
+        .needs_names = true,
     };
     struct wire *wire = session->wire;
     session->wire = NULL;

@@ -7,4 +7,4 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 exec env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -v -p no:cacheprovider --rootdir=. \
-    --no-header --tb=short "${@:-tests/integration}"
+    --no-header --tb=short -o testpaths="tests/lib tests/integration" "$@"
