@@ -84,10 +84,7 @@ static const struct event_kind kinds[EVENT_CODES] = {
         REFUSE("XA_PREPARE_LOG_EVENT",
                "XA transactions are not supported: their rows are in the log before it is known "
                "whether they will be committed"),
-    [EVENT_PARTIAL_UPDATE_ROWS] =
-        REFUSE("PARTIAL_UPDATE_ROWS_EVENT",
-               "partial JSON updates are not supported: SET GLOBAL binlog_row_value_options = '', "
-               "then start from a position behind this transaction"),
+    [EVENT_PARTIAL_UPDATE_ROWS] = DECODE("PARTIAL_UPDATE_ROWS_EVENT"),
     [EVENT_TRANSACTION_PAYLOAD] = DECODE("TRANSACTION_PAYLOAD_EVENT"),
     [EVENT_HEARTBEAT_V2] = DECODE("HEARTBEAT_LOG_EVENT_V2"),
     [EVENT_GTID_TAGGED] = DECODE("GTID_TAGGED_LOG_EVENT"),

@@ -431,6 +431,7 @@ static handler *const handlers[EVENT_CODES] = {
     [EVENT_GTID] = handle_gtid,
     [EVENT_ANONYMOUS_GTID] = handle_gtid,
     [EVENT_PREVIOUS_GTIDS] = handle_executed,
+    [EVENT_PARTIAL_UPDATE_ROWS] = handle_rows,
     [EVENT_TRANSACTION_PAYLOAD] = handle_payload,
     [EVENT_HEARTBEAT_V2] = handle_heartbeat,
     [EVENT_GTID_TAGGED] = handle_gtid,

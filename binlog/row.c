@@ -12,15 +12,24 @@
 //                 bytes
 //
 // MariaDB's compressed events have the rows as one zlib stream behind a head (see payload.c).
+//
+// PARTIAL_UPDATE_ROWS_EVENT (binlog_row_value_options=PARTIAL_JSON) is an update of v2 whose images
+// after begin with: options (a length-encoded integer) · with option 1 a bit for each JSON column
+// of the table, present or not. Where the bit is set and the value is not NULL, a length of 4 bytes
+// and the diffs (see json_diff.c) stand in its place; none of them: it is as before.
 #include "binlog/row.h"
+
+#include "binlog/json_diff.h"
 
 #define ROWS_FLAG_STATEMENT_END 0x0001
 #define EXTRA_LENGTH_BYTES 2
+#define VALUE_OPTION_PARTIAL_JSON 1
 
 struct row_kind {
     enum change_op op;
     bool has_extra; // v2
     bool is_compressed;
+    bool is_partial;
 };
 
 static const struct row_kind kinds[EVENT_CODES] = {
@@ -30,6 +39,7 @@ static const struct row_kind kinds[EVENT_CODES] = {
     [EVENT_WRITE_ROWS] = {CHANGE_INSERT, true, false},
     [EVENT_UPDATE_ROWS] = {CHANGE_UPDATE, true, false},
     [EVENT_DELETE_ROWS] = {CHANGE_DELETE, true, false},
+    [EVENT_PARTIAL_UPDATE_ROWS] = {CHANGE_UPDATE, true, .is_partial = true},
     [EVENT_MARIADB_WRITE_ROWS_COMPRESSED_V1] = {CHANGE_INSERT, false, true},
     [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED_V1] = {CHANGE_UPDATE, false, true},
     [EVENT_MARIADB_DELETE_ROWS_COMPRESSED_V1] = {CHANGE_DELETE, false, true},
@@ -100,6 +110,7 @@ bool row_event_parse(struct row_event *rows, const struct event *event,
     rows->op = kind->op;
     rows->ends_statement = flags & ROWS_FLAG_STATEMENT_END;
     rows->is_started = false;
+    rows->is_partial = kind->is_partial;
     rows->map = NULL;
     if (is_dummy(id, id_bytes) && rows->ends_statement)
         return true;
@@ -134,6 +145,98 @@ static bool decode_column(const struct row_event *rows, size_t i, struct cursor 
                     SLICE_ARG(table->db), SLICE_ARG(table->name));
 }
 
+static bool cut_short(const struct row_event *rows, struct err *err)
+{
+    const struct table *table = &rows->map->table;
+    return err_at(err, ERR_CORRUPT, cursor_offset(&rows->cur), "a row of %.*s.%.*s is cut short",
+                  SLICE_ARG(table->db), SLICE_ARG(table->name));
+}
+
+// The bits of an image after that say which JSON columns are partial; NULL where none is.
+static bool read_partial_bits(struct row_event *rows, const uint8_t **bits, struct err *err)
+{
+    *bits = NULL;
+    uint64_t options = cursor_lenenc(&rows->cur);
+    if (options & ~(uint64_t)VALUE_OPTION_PARTIAL_JSON)
+        return err_at(
+            err, ERR_UNSUPPORTED, cursor_offset(&rows->cur),
+            "binlog_row_value_options %llx: only PARTIAL_JSON (1) is known to this version",
+            (unsigned long long)options);
+    size_t n_json = 0;
+    for (size_t i = 0; i < rows->map->table.n_columns; i++)
+        n_json += rows->map->formats[i].code == CODE_JSON;
+    if (options)
+        *bits = cursor_take(&rows->cur, (n_json + 7) / 8);
+    return !rows->cur.failed || cut_short(rows, err);
+}
+
+static bool no_document(const struct value *before, uint64_t offset, struct err *err)
+{
+    if (before->kind != VALUE_ABSENT)
+        return err_at(err, ERR_CORRUPT, offset, "a partial update of what was no JSON document");
+    return err_at(err, ERR_UNSUPPORTED, offset,
+                  "a partial JSON update cannot be applied, as the row event lacks the document "
+                  "before it: SET GLOBAL binlog_row_image = 'FULL' (or binlog_row_value_options = "
+                  "''), then start from a position behind this transaction");
+}
+
+// Diffs of none are nothing to do: what was absent stays absent.
+static bool decode_diffs(const struct value *before, struct cursor *cur, struct arena *arena,
+                         struct value *value, struct err *err)
+{
+    uint64_t offset = cursor_offset(cur);
+    struct cursor diffs = cursor_sub(cur, cursor_u32(cur));
+    if (diffs.failed)
+        return err_at(err, ERR_CORRUPT, offset, "a partial JSON update is cut short");
+    *value = *before;
+    if (before->kind == VALUE_JSON)
+        return json_diff_apply(&diffs, before->text, arena, &value->text, err);
+    return cursor_done(&diffs) || no_document(before, offset, err);
+}
+
+static bool decode_partial(const struct row_event *rows, size_t i, struct cursor *cur,
+                           struct arena *arena, struct value *value, struct err *err)
+{
+    const struct table *table = &rows->map->table;
+    if (decode_diffs(&rows->map->before[i], cur, arena, value, err))
+        return true;
+    return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(table->columns[i].name),
+                    SLICE_ARG(table->db), SLICE_ARG(table->name));
+}
+
+// An image after of a partial update.
+static bool decode_partial_image(struct row_event *rows, struct arena *arena, struct err *err)
+{
+    const struct row_image *image = &rows->after;
+    struct cursor *cur = &rows->cur;
+    struct value *values = rows->map->after;
+    const uint8_t *bits;
+    if (!read_partial_bits(rows, &bits, err))
+        return false;
+    const uint8_t *nulls = cursor_take(cur, (image->n_present + 7) / 8);
+    if (!nulls)
+        return cut_short(rows, err);
+    size_t k = 0;
+    size_t json = 0;
+    for (size_t i = 0; i < rows->map->table.n_columns; i++) {
+        bool is_partial = false;
+        if (bits && rows->map->formats[i].code == CODE_JSON) {
+            is_partial = bits[json / 8] >> (json % 8) & 1;
+            json++;
+        }
+        values[i].kind = VALUE_ABSENT;
+        if (!(image->present[i / 8] >> (i % 8) & 1))
+            continue;
+        values[i].kind = VALUE_NULL;
+        bool is_null = nulls[k / 8] >> (k % 8) & 1;
+        k++;
+        if (!is_null && !(is_partial ? decode_partial(rows, i, cur, arena, &values[i], err)
+                                     : decode_column(rows, i, cur, arena, &values[i], err)))
+            return false;
+    }
+    return true;
+}
+
 static bool decode_image(struct row_event *rows, const struct row_image *image, struct arena *arena,
                          struct value *values, struct err *err)
 {
@@ -141,8 +244,7 @@ static bool decode_image(struct row_event *rows, const struct row_image *image, 
     struct cursor *cur = &rows->cur;
     const uint8_t *nulls = cursor_take(cur, (image->n_present + 7) / 8);
     if (!nulls)
-        return err_at(err, ERR_CORRUPT, cursor_offset(cur), "a row of %.*s.%.*s is cut short",
-                      SLICE_ARG(table->db), SLICE_ARG(table->name));
+        return cut_short(rows, err);
     bool is_full = image->n_present == table->n_columns;
     size_t k = 0;
     for (size_t i = 0; i < table->n_columns; i++) {
@@ -165,7 +267,10 @@ bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err
     const uint8_t *start = rows->cur.pos;
     if (rows->before.is_used && !decode_image(rows, &rows->before, arena, rows->map->before, err))
         return false;
-    if (rows->after.is_used && !decode_image(rows, &rows->after, arena, rows->map->after, err))
+    if (rows->is_partial && !decode_partial_image(rows, arena, err))
+        return false;
+    if (!rows->is_partial && rows->after.is_used &&
+        !decode_image(rows, &rows->after, arena, rows->map->after, err))
         return false;
     rows->is_started = true;
     if (rows->cur.pos == start && cursor_left(&rows->cur))

@@ -22,6 +22,7 @@ struct row_event {
     struct cursor cur; // over the rows that are left
     bool ends_statement;
     bool is_started; // a row was taken
+    bool is_partial; // images after may hold JSON as what changes in the image before
 };
 
 // Reads all but the rows. Borrows from the event; rows that MariaDB compressed are put into

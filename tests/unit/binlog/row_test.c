@@ -209,6 +209,36 @@ static void a_row_may_have_no_bytes(void **state)
     close_log(&fixture);
 }
 
+// A partial update cut at each byte; and with an option that this version has never heard of.
+static void partial_updates_are_checked(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err;
+    open_log(&fixture, "tests/golden/mysql/partial_json.binlog");
+    memset(fixture.format.post_header_bytes, 10, EVENT_CODES);
+    struct event whole = event_at(&fixture, EVENT_PARTIAL_UPDATE_ROWS, 0);
+    for (size_t n = 0; n < whole.body.len; n++) {
+        uint8_t *copy;
+        struct event event = copy_of(&whole, n, &copy);
+        assert_int_equal(read_rows(&fixture, &event, &err), -1);
+        assert_int_equal(err.class, ERR_CORRUPT);
+        free(copy);
+    }
+    uint8_t *copy;
+    struct event event = copy_of(&whole, whole.body.len, &copy);
+    assert_int_equal(read_rows(&fixture, &whole, &err), 1);
+    const struct table_map *map = fixture.maps.last;
+    assert_int_equal(map->before[4].text.len, 3); // "one": the last byte of the image before
+    size_t options = (size_t)(map->before[4].text.ptr + 3 - whole.bytes.ptr);
+    assert_int_equal(copy[options], 1);
+    copy[options] = 3;
+    assert_int_equal(read_rows(&fixture, &event, &err), -1);
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+    free(copy);
+    close_log(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +249,7 @@ int main(void)
         cmocka_unit_test(extra_data_are_passed_over),
         cmocka_unit_test(lies_about_tables_and_columns_are_corrupt),
         cmocka_unit_test(a_row_may_have_no_bytes),
+        cmocka_unit_test(partial_updates_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
