@@ -29,27 +29,6 @@ struct cat {
     uint64_t bytes;
 };
 
-static bool set_count(void *into, const char *argument, struct err *err)
-{
-    (void)argument, (void)err;
-    ((struct cat *)into)->count_only = true;
-    return true;
-}
-
-static bool set_text(void *into, const char *argument, struct err *err)
-{
-    (void)argument, (void)err;
-    ((struct cat *)into)->as_text = true;
-    return true;
-}
-
-static bool set_name(void *into, const char *argument, struct err *err)
-{
-    (void)err;
-    ((struct cat *)into)->name = argument;
-    return true;
-}
-
 static bool add_tables(void *into, const char *argument, struct err *err)
 {
     (void)err;
@@ -60,12 +39,15 @@ static bool add_tables(void *into, const char *argument, struct err *err)
     return true;
 }
 
+#define AT(member) offsetof(struct cat, member)
+
 static const struct cli_option options[] = {
-    {"count", 0, NULL, "print the number of records and of binlog bytes only", set_count},
-    {"name", 0, "NAME", "source.name in the records (tailrace)", set_name},
-    {"tables", 0, "GLOB", "only tables whose db.table fits; may be repeated", add_tables},
-    {"text", 0, NULL, "a form for people instead of JSON", set_text},
-    {NULL, 0, NULL, NULL, NULL},
+    {"count", 0, NULL, "print the number of records and of binlog bytes only", AT(count_only),
+     NULL},
+    {"name", 0, "NAME", "source.name in the records (tailrace)", AT(name), NULL},
+    {"tables", 0, "GLOB", "only tables whose db.table fits; may be repeated", 0, add_tables},
+    {"text", 0, NULL, "a form for people instead of JSON", AT(as_text), NULL},
+    {.name = NULL},
 };
 
 static bool flush(struct cat *cat)

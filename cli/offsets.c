@@ -57,12 +57,12 @@ PASS_ON(set_yes, "--yes")
 PASS_ON(set_json, "--json")
 
 static const struct cli_option options[] = {
-    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", set_config},
-    {"to", 0, "WHERE", "reset: where to", set_to},
-    {"topic", 0, "GLOB", "reset apply: only topics that fit", set_topic},
-    {"dry-run", 0, NULL, "reset: prints what would change, changes nothing", set_dry_run},
-    {"yes", 0, NULL, "reset: does not ask", set_yes},
-    {"json", 0, NULL, "show: JSON lines", set_json},
+    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", 0, set_config},
+    {"to", 0, "WHERE", "reset: where to", 0, set_to},
+    {"topic", 0, "GLOB", "reset apply: only topics that fit", 0, set_topic},
+    {"dry-run", 0, NULL, "reset: prints what would change, changes nothing", 0, set_dry_run},
+    {"yes", 0, NULL, "reset: does not ask", 0, set_yes},
+    {"json", 0, NULL, "show: JSON lines", 0, set_json},
     {.name = NULL},
 };
 

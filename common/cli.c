@@ -64,6 +64,19 @@ static const struct cli_option *find_option(const struct cli *cli, int code)
     return NULL;
 }
 
+static bool set_option(const struct cli *cli, const struct cli_option *option, const char *argument,
+                       struct err *err)
+{
+    void *field = (char *)cli->into + option->offset;
+    if (option->set)
+        return option->set(cli->into, argument, err) || err_wrap(err, "--%s", option->name);
+    if (option->argument)
+        *(const char **)field = argument;
+    else
+        *(bool *)field = true;
+    return true;
+}
+
 bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand, struct err *err)
 {
     struct option longs[CLI_OPTIONS_MAX + 3];
@@ -84,8 +97,8 @@ bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand,
         if (!option)
             return err_set(err, ERR_USAGE, "%s %s; see %s --help", argv[optind - 1],
                            code == ':' ? "needs an argument" : "is not known", cli->program);
-        if (!option->set(cli->into, optarg, err))
-            return err_wrap(err, "--%s", option->name);
+        if (!set_option(cli, option, optarg, err))
+            return false;
     }
     *first_operand = optind;
     return true;
@@ -96,6 +109,20 @@ int cli_fail(const struct cli *cli, const struct err *err)
     if (err->class != ERR_STOPPED)
         fprintf(stderr, "%s: %s\n", cli->program, err->text);
     return err_exit_code(err);
+}
+
+bool cli_confirm(const char *question, bool yes, struct err *err)
+{
+    char answer[16];
+    if (yes)
+        return true;
+    if (!isatty(STDIN_FILENO))
+        return err_set(err, ERR_USAGE, "this asks, and there is no terminal: give --yes");
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return true;
+    return err_set(err, ERR_REFUSED, "not confirmed: nothing was changed");
 }
 
 bool cli_find_beside(const char *program, char path[CLI_PATH_BYTES])

@@ -13,7 +13,10 @@ struct cli_option {
     char letter;          // 0: none
     const char *argument; // "FILE"; NULL: takes none
     const char *help;
-    // Receives the argument (NULL where it takes none). false and *err: refused, ERR_USAGE.
+    // The field of cli.into that it sets: a `const char *` where it takes an argument, else a bool.
+    size_t offset;
+    // For what a field alone cannot take: receives the argument instead (NULL where it takes none).
+    // false and *err: refused, ERR_USAGE.
     bool (*set)(void *into, const char *argument, struct err *err);
 };
 
@@ -22,7 +25,7 @@ struct cli {
     const char *purpose;  // "publishes MySQL's row changes to Kafka"
     const char *synopsis; // "[-c FILE] [--until-caught-up]"
     const struct cli_option *options;
-    void *into; // given to each set()
+    void *into; // what the options fill in
 };
 
 // Parses options, wherever they stand; --help and --version print and exit 0. Operands are moved to
@@ -32,6 +35,10 @@ MUST_CHECK bool cli_parse(const struct cli *cli, int argc, char **argv, int *fir
 
 // "program: text" on standard error; returns the exit code of the class.
 int cli_fail(const struct cli *cli, const struct err *err);
+
+// Asks on the terminal, unless `yes` was given. ERR_USAGE where there is none to ask, ERR_REFUSED
+// when the answer is not yes.
+MUST_CHECK bool cli_confirm(const char *question, bool yes, struct err *err);
 
 #define CLI_PATH_BYTES 8192
 

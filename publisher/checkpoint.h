@@ -4,7 +4,8 @@
 // it.
 //   key   {"kind":"checkpoint"}
 //   value {"version":1,"running":true,"instance":"host:123","alive_ms":…,
-//          "gtid":"…","file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
+//          "gtid":"…","file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,
+//          "server":"…"}
 //         with rows > 0 also what the rows are of, and how many each topic got:
 //          "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
 //   key   {"kind":"topic","topic":"shop.a.b"}

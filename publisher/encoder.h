@@ -2,8 +2,8 @@
 // Encoder: one change into the Kafka messages that stand for it (docs/record.md):
 //   insert, update, snapshot read   one record under its key
 //   delete                          the record, then a tombstone if wanted
-//   update that changes the key     `d` under the old key (header __debezium.newkey), a tombstone if
-//                                   wanted, `c` under the new key (header __debezium.oldkey)
+//   update that changes the key     `d` under the old key (header __debezium.newkey), a tombstone
+//                                   if wanted, `c` under the new key (header __debezium.oldkey)
 // Headers: `columns` (types of the columns) on records, `crc32c` (of key and value) on every
 // message. The partition is murmur2 of the key. One encoder a thread; it allocates only while its
 // buffers grow.

@@ -14,21 +14,6 @@ struct arguments {
     struct offsets_options offsets;
 };
 
-static bool set_config(void *into, const char *argument, struct err *err)
-{
-    (void)err;
-    ((struct arguments *)into)->config = argument;
-    return true;
-}
-
-static bool set_until(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->publisher.until_caught_up = true;
-    return true;
-}
-
 static bool add_accepted(void *into, const char *argument, struct err *err)
 {
     struct publisher_options *options = &((struct arguments *)into)->publisher;
@@ -38,47 +23,20 @@ static bool add_accepted(void *into, const char *argument, struct err *err)
     return true;
 }
 
-static bool set_to(void *into, const char *argument, struct err *err)
-{
-    (void)err;
-    ((struct arguments *)into)->offsets.to = argument;
-    return true;
-}
-
-static bool set_dry_run(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->offsets.dry_run = true;
-    return true;
-}
-
-static bool set_yes(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->offsets.yes = true;
-    return true;
-}
-
-static bool set_json(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->offsets.json = true;
-    return true;
-}
+#define AT(member) offsetof(struct arguments, member)
 
 static const struct cli_option options[] = {
-    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", set_config},
+    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", AT(config), NULL},
     {"until-caught-up", 0, NULL, "ends when all is out that the binlog held at the start",
-     set_until},
-    {"accept-partitions", 0, "TOPIC", "goes on with the partitions that TOPIC has now",
+     AT(publisher.until_caught_up), NULL},
+    {"accept-partitions", 0, "TOPIC", "goes on with the partitions that TOPIC has now", 0,
      add_accepted},
-    {"to", 0, "WHERE", "offsets reset: earliest, latest, gtid:SET, FILE:POS, time:ISO8601", set_to},
-    {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing", set_dry_run},
-    {"yes", 0, NULL, "offsets reset: does not ask", set_yes},
-    {"json", 0, NULL, "offsets show: one JSON object", set_json},
+    {"to", 0, "WHERE", "offsets reset: earliest, latest, gtid:SET, FILE:POS, time:ISO8601",
+     AT(offsets.to), NULL},
+    {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing",
+     AT(offsets.dry_run), NULL},
+    {"yes", 0, NULL, "offsets reset: does not ask", AT(offsets.yes), NULL},
+    {"json", 0, NULL, "offsets show: one JSON object", AT(offsets.json), NULL},
     {.name = NULL},
 };
 

@@ -2,11 +2,12 @@
 // Offsets: see offsets.h. Lag is what the source's binlog holds behind the checkpoint: transactions
 // by GTID set, bytes by the sizes of its files, seconds since the commit of the last published
 // transaction.
-#define _DEFAULT_SOURCE // gethostname, isatty
+#define _DEFAULT_SOURCE // gethostname
 #include "publisher/offsets.h"
 
 #include "binlog/position_find.h"
 #include "binlog/server.h"
+#include "common/cli.h"
 #include "common/clock.h"
 #include "kafka/client.h"
 #include "publisher/checkpoint.h"
@@ -289,20 +290,6 @@ static bool refuse_running(const struct offsets *offsets, const struct config *c
                    config->source.name, last->instance, (double)age_ms(last) / 1000);
 }
 
-static bool ask(const struct offsets_options *options, struct err *err)
-{
-    char answer[16] = "";
-    if (options->yes)
-        return true;
-    if (!isatty(STDIN_FILENO))
-        return err_set(err, ERR_USAGE, "offsets reset asks on a terminal only; give --yes");
-    printf("Set it? [y/N] ");
-    fflush(stdout);
-    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-        return true;
-    return err_set(err, ERR_REFUSED, "not set");
-}
-
 static void fill_checkpoint(struct checkpoint *checkpoint, const struct position *position)
 {
     char host[256] = "";
@@ -379,7 +366,7 @@ bool offsets_reset(const struct config *config, const struct offsets_options *op
     if (ok && options->dry_run)
         printf("nothing was changed (--dry-run)\n");
     else if (ok) {
-        ok = ask(options, err) && set_position(&offsets, config, &to, err);
+        ok = cli_confirm("Set it?", options->yes, err) && set_position(&offsets, config, &to, err);
         if (ok)
             printf("set\n");
     }

@@ -18,69 +18,20 @@ struct arguments {
     struct offsets_options offsets;
 };
 
-static bool set_config(void *into, const char *argument, struct err *err)
-{
-    (void)err;
-    ((struct arguments *)into)->config_path = argument;
-    return true;
-}
-
-static bool set_until_caught_up(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->until_caught_up = true;
-    return true;
-}
-
-static bool set_to(void *into, const char *argument, struct err *err)
-{
-    (void)err;
-    ((struct arguments *)into)->offsets.to = argument;
-    return true;
-}
-
-static bool set_topic(void *into, const char *argument, struct err *err)
-{
-    (void)err;
-    ((struct arguments *)into)->offsets.topic = argument;
-    return true;
-}
-
-static bool set_dry_run(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->offsets.dry_run = true;
-    return true;
-}
-
-static bool set_yes(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->offsets.yes = true;
-    return true;
-}
-
-static bool set_json(void *into, const char *argument, struct err *err)
-{
-    (void)argument;
-    (void)err;
-    ((struct arguments *)into)->offsets.json = true;
-    return true;
-}
+#define AT(member) offsetof(struct arguments, member)
 
 static const struct cli_option options[] = {
-    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", set_config},
+    {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", AT(config_path), NULL},
     {"until-caught-up", 0, NULL, "ends when all is applied that Kafka held at the start",
-     set_until_caught_up},
+     AT(until_caught_up), NULL},
     {"to", 0, "WHERE",
-     "offsets reset: earliest, latest, offset:[TOPIC:PARTITION:]N, time:ISO8601, gtid:SET", set_to},
-    {"topic", 0, "GLOB", "offsets reset: only topics that fit", set_topic},
-    {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing", set_dry_run},
-    {"yes", 0, NULL, "offsets reset: does not ask", set_yes},
-    {"json", 0, NULL, "offsets show: JSON lines", set_json},
+     "offsets reset: earliest, latest, offset:[TOPIC:PARTITION:]N, time:ISO8601, gtid:SET",
+     AT(offsets.to), NULL},
+    {"topic", 0, "GLOB", "offsets reset: only topics that fit", AT(offsets.topic), NULL},
+    {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing",
+     AT(offsets.dry_run), NULL},
+    {"yes", 0, NULL, "offsets reset: does not ask", AT(offsets.yes), NULL},
+    {"json", 0, NULL, "offsets show: JSON lines", AT(offsets.json), NULL},
     {.name = NULL},
 };
 

@@ -7,6 +7,7 @@
 
 #include "appliers/core/applier.h"
 #include "appliers/core/consumer.h"
+#include "common/cli.h"
 #include "common/clock.h"
 #include "common/cursor.h"
 #include "common/mem.h"
@@ -588,20 +589,6 @@ static void print_plan(const struct offsets *offsets)
     }
 }
 
-static bool confirm(const struct offsets_options *options, struct err *err)
-{
-    char answer[16];
-    if (options->yes)
-        return true;
-    if (!isatty(STDIN_FILENO))
-        return err_set(err, ERR_USAGE, "offsets reset asks on a terminal only; give --yes");
-    printf("Set them? [y/N] ");
-    fflush(stdout);
-    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-        return true;
-    return err_set(err, ERR_REFUSED, "not set");
-}
-
 static bool set_target(struct offsets *offsets, struct err *err)
 {
     struct sink_checkpoint *checkpoints = mem_zalloc((offsets->n_places + 1) * sizeof *checkpoints);
@@ -649,7 +636,7 @@ static bool do_reset(struct offsets *offsets, const struct offsets_options *opti
         printf("nothing was changed (--dry-run)\n");
         return true;
     }
-    if (!confirm(options, err) || !set_target(offsets, err))
+    if (!cli_confirm("Set them?", options->yes, err) || !set_target(offsets, err))
         return false;
     set_group(offsets);
     printf("set\n");

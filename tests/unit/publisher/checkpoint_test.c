@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoint: its records as checkpoint.h describes them, and what is refused instead of starting over.
+// Checkpoint: its records as checkpoint.h describes them, and what is refused instead of starting
+// over.
 #include "publisher/checkpoint.h"
 
 #include "tests/unit/test.h"

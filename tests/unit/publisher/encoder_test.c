@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoder: which messages stand for a change, collected instead of sent. Checksums and partitions were computed by
-// separate programs: a bitwise CRC-32C (check value e3069283 for "123456789"), and murmur2 checked with the vectors of
-// Kafka's UtilsTest ("21" is -973932308, "foobar" -790332482).
+// Encoder: which messages stand for a change, collected instead of sent. Checksums and partitions
+// were computed by separate programs: a bitwise CRC-32C (check value e3069283 for "123456789"), and
+// murmur2 checked with the vectors of Kafka's UtilsTest ("21" is -973932308, "foobar" -790332482).
 #include "publisher/encoder.h"
 
 #include "tests/unit/test.h"
@@ -232,7 +232,8 @@ static void test_minimal_key_change_is_refused(void **state)
     assert_int_equal(fixture->n_sent, 0);
 }
 
-// Columns that take their default are not logged: a record of the others would make a copy without them.
+// Columns that take their default are not logged: a record of the others would make a copy without
+// them.
 static void test_minimal_insert_is_refused(void **state)
 {
     struct fixture *fixture = *state;
