@@ -148,6 +148,27 @@ static struct worker *choose_worker(const struct consumer *consumer)
     return best;
 }
 
+// To the last record, committed or not: a producer hears of its commit a moment before consumers do,
+// so what was published just now may not be visible yet. An open transaction is waited for.
+static bool find_ends(struct consumer *consumer, struct err *err)
+{
+    const struct config *config = consumer->options.config;
+    rd_kafka_t *rk = NULL;
+    rd_kafka_conf_t *conf = kafka_conf_new(config, "ends", err);
+    if (!conf)
+        return false;
+    if (!kafka_conf_set(conf, "isolation.level", "read_uncommitted", err)) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    bool done =
+        kafka_open_take(RD_KAFKA_CONSUMER, conf, &rk, err) &&
+        consumer_list_ends(rk, config->source.name, &consumer->ends, &consumer->n_ends, err);
+    if (rk)
+        rd_kafka_destroy(rk);
+    return done;
+}
+
 static int64_t find_end(const struct consumer *consumer, const char *topic, int32_t partition)
 {
     struct topic_end key = {.partition = partition};
@@ -381,9 +402,7 @@ bool consumer_open(const struct consumer_options *options, struct consumer **con
     }
     if (conf && kafka_open_take(RD_KAFKA_CONSUMER, conf, &made->rk, err)) {
         rd_kafka_poll_set_consumer(made->rk);
-        if (consumer_list_ends(made->rk, options->config->source.name, &made->ends, &made->n_ends,
-                               err) &&
-            join(made, err))
+        if ((!options->until_caught_up || find_ends(made, err)) && join(made, err))
             return true;
     }
     consumer_free(made);
