@@ -127,7 +127,7 @@ class Pipeline:
         """The value of the publisher's newest checkpoint, or None."""
         if f"{self.name}.checkpoint" not in self.topics.names():
             return None
-        found = [record.change() for record in self.topics.read("checkpoint")
+        found = [record.change() for record in self.topics.read("checkpoint", wait_for_open=False)
                  if record.keys() == {"kind": "checkpoint"}]
         return found[-1] if found else None
 

@@ -3,7 +3,7 @@
 # The tests on real servers, whose addresses are in the environment:
 #     tests/stack/stack run tests/integration/run.sh [ARG… of pytest]
 # A line for each test, failures in full, what was measured, and last "N passed, N failed" (conftest.py).
-# TAILRACE_BUILD names another build of our programs to test, such as build/asan.
+# BUILD names another build of our programs to test, such as build/asan.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 exec env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -v -p no:cacheprovider --rootdir=. \

@@ -30,7 +30,7 @@ def test_show(pipeline, database):
     assert pipeline.places("redis")["t", 0]["offset"] is None
 
     pipeline.apply()
-    table_with_rows(database, 3, 4)
+    database.sql("INSERT INTO t VALUES (3)", "INSERT INTO t VALUES (4)")
     publisher = pipeline.shown()[0]
     assert publisher["name"] == pipeline.name
     assert publisher["lag"]["transactions"] == 2 and publisher["lag"]["bytes"] > 0

@@ -78,8 +78,9 @@ class Topics:
         """All records of a table's topic; source and schema have the same name."""
         return self.read(f"{self.name}.{table}", **options)
 
-    def read(self, suffix, isolation="read_committed"):
-        """All records of the topic NAME.SUFFIX that are there now, by partition and offset."""
+    def read(self, suffix, isolation="read_committed", wait_for_open=True):
+        """All records of the topic NAME.SUFFIX that are there now, by partition and offset. What was
+        committed just now may not be visible yet, so by default open transactions are waited for."""
         name = f"{self.name}.{suffix}"
         data = self.metadata().get(name)
         assert data, f"there is no topic {name}, but {self.names()}"
@@ -90,8 +91,20 @@ class Topics:
         try:
             consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING)
                              for number in data.partitions])
-            return sorted(_read_to_end(consumer, len(data.partitions)),
+            return sorted(_read_to_end(consumer, self._ends(name, data) if wait_for_open else
+                                       dict.fromkeys(data.partitions, 0)),
                           key=lambda record: (record.partition, record.offset))
+        finally:
+            consumer.close()
+
+    def _ends(self, name, data):
+        """partition → offset behind its last record, committed or not."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
+                             "isolation.level": "read_uncommitted"})
+        try:
+            return {number: consumer.get_watermark_offsets(TopicPartition(name, number),
+                                                           timeout=PATIENCE_S)[1]
+                    for number in data.partitions}
         finally:
             consumer.close()
 
@@ -100,9 +113,9 @@ class Topics:
         return [record.change() for record in self.read(suffix) if record.value is not None]
 
 
-def _read_to_end(consumer, partitions):
+def _read_to_end(consumer, ends):
     ended = set()
-    while len(ended) < partitions:
+    while len(ended) < len(ends):
         message = consumer.poll(PATIENCE_S)
         assert message is not None, "Kafka says nothing"
         if not message.error():
@@ -110,7 +123,8 @@ def _read_to_end(consumer, partitions):
                          message.timestamp()[1], message.key(), message.value(),
                          {name: value.decode() for name, value in message.headers() or []})
         elif message.error().code() == KafkaError._PARTITION_EOF:
-            ended.add(message.partition())
+            if message.offset() >= ends[message.partition()]:
+                ended.add(message.partition())
         else:
             raise AssertionError(str(message.error()))
 
