@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// allocations.so, for LD_PRELOAD: counts the calls of malloc, calloc and realloc in a program and writes the
-// number to the file $BENCH_ALLOCATIONS when it ends. It hands on to glibc's own functions by the names
-// that glibc has for that purpose.
+// allocations.so, for LD_PRELOAD: counts the calls of malloc, calloc and realloc in a program and
+// writes the number to the file $BENCH_ALLOCATIONS when it ends. It hands on to glibc's own
+// functions by the names that glibc has for that purpose.
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limit: what the programs have in common that show how fast a client library by itself can be. Each
-// prepares what it needs, then measures only the calls into the library, and prints one line of JSON with the
-// same names as measure.c has. One thread calls these.
+// Limit: what the programs have in common that show how fast a client library by itself can be.
+// Each prepares what it needs, then measures only the calls into the library, and prints one line
+// of JSON with the same names as measure.c has. One thread calls these.
 #ifndef TAILRACE_BENCH_LIMIT_H
 #define TAILRACE_BENCH_LIMIT_H
 

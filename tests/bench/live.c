@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// live fetch|decode|json HOST PORT FILE: the binlog of a server from FILE to the end of its log, through the
-// same client library as the publisher's.
+// live fetch|decode|json HOST PORT FILE: the binlog of a server from FILE to the end of its log,
+// through the same client library as the publisher's.
 //   fetch    takes the events and looks at nothing: the limit
 //   decode   the publisher's source and reader, every value decoded
 //   json     the same, and each change as the canonical record into memory

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// measure FILE COMMAND ARG…: runs the command and writes what it used as one JSON object to FILE; exits as
-// it did. A small program of its own, because the kernel counts the memory that a process had before
-// exec into its peak: behind a Python interpreter every figure would be the interpreter's.
+// measure FILE COMMAND ARG…: runs the command and writes what it used as one JSON object to FILE;
+// exits as it did. A small program of its own, because the kernel counts the memory that a
+// process had before exec into its peak: behind a Python interpreter every figure would be the
+// interpreter's.
 #define _DEFAULT_SOURCE // wait4
 #include "common/clock.h"
 

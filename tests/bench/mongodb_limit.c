@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// mongodb_limit RECORDS URI DB BATCH CONNECTIONS: libmongoc writing the net effect of batches of sysbench's
-// rows: in one transaction a document with the offset, an unordered bulk of replaces with upsert and
-// one of deletes; one thread a connection, each with its own part of the keys. Nothing else.
+// mongodb_limit RECORDS URI DB BATCH CONNECTIONS: libmongoc writing the net effect of batches of
+// sysbench's rows: in one transaction a document with the offset, an unordered bulk of replaces
+// with upsert and one of deletes; one thread a connection, each with its own part of the keys.
+// Nothing else.
 #include "common/mem.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/records.h"
@@ -130,7 +131,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-// A transaction of an old server cannot create a collection, and two that would wait for each other.
+// A transaction of an old server cannot create a collection, and two that would wait for each
+// other.
 static void create_collections(const char *uri, const char *db)
 {
     mongoc_client_t *client = mongoc_client_new(uri);

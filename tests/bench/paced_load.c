@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// paced_load HOST PORT FIRST_ID TRANSACTIONS PER_SECOND ROWS: inserts into sbtest.paced at a steady rate, ROWS
-// rows a transaction, and prints "ID MICROSECONDS" for the last row of each: when, by the steady clock,
-// its COMMIT was sent. A C program, so that the load itself takes little of the machine.
+// paced_load HOST PORT FIRST_ID TRANSACTIONS PER_SECOND ROWS: inserts into sbtest.paced at a
+// steady rate, ROWS rows a transaction, and prints "ID MICROSECONDS" for the last row of each:
+// when, by the steady clock, its COMMIT was sent. A C program, so that the load itself takes
+// little of the machine.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/wire.h"
 #include "common/buf.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// produce_limit idempotent|transactions RECORDS BROKERS TOPIC TRANSACTION_BYTES HEADER: librdkafka sending
-// what the publisher would send: the same keys and values, a tombstone after each delete, headers of
-// the same size (HEADER is the value of `columns`), and nothing else. acks=all.
+// produce_limit idempotent|transactions RECORDS BROKERS TOPIC TRANSACTION_BYTES HEADER:
+// librdkafka sending what the publisher would send: the same keys and values, a tombstone after
+// each delete, headers of the same size (HEADER is the value of `columns`), and nothing else.
+// acks=all.
 #include "tests/bench/limit.h"
 #include "tests/bench/records.h"
 

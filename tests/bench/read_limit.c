@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// read_limit FILE: read(2) of a binlog file and CRC-32 of its events by zlib, nothing else. The rows that it
-// prints are events.
+// read_limit FILE: read(2) of a binlog file and CRC-32 of its events by zlib, nothing else. The
+// rows that it prints are events.
 #define _POSIX_C_SOURCE 200809L
 #include "common/mem.h"
 #include "tests/bench/limit.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records: see records.h. A line is {"before":…,"after":{"id":N,"k":N,"c":"…","pad":"…"},"source":…}; the
-// texts are digits and dashes, so members are found by their names.
+// Records: see records.h. A line is
+// {"before":…,"after":{"id":N,"k":N,"c":"…","pad":"…"},"source":…}; the texts are digits and
+// dashes, so members are found by their names.
 #define _GNU_SOURCE // memmem
 #include "tests/bench/records.h"
 

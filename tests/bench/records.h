@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records: the output of tailrace-cat for sysbench's tables (id, k, c, pad), taken apart before a measurement,
-// so that a limit writes the same keys, values and rows and does nothing else.
+// Records: the output of tailrace-cat for sysbench's tables (id, k, c, pad), taken apart before a
+// measurement, so that a limit writes the same keys, values and rows and does nothing else.
 #ifndef TAILRACE_BENCH_RECORDS_H
 #define TAILRACE_BENCH_RECORDS_H
 
@@ -25,11 +25,12 @@ struct records {
     int32_t largest_id;
 };
 
-// Ends the program where the file cannot be read or a line is of another table. There is no close: it
-// lasts as long as the program.
+// Ends the program where the file cannot be read or a line is of another table. There is no
+// close: it lasts as long as the program.
 void records_open(struct records *records, const char *path);
 
-// Net: the records of one part (by id) in batches, of which only the last change of each key counts.
+// Net: the records of one part (by id) in batches, of which only the last change of each key
+// counts.
 struct net {
     const struct records *records;
     uint32_t *seen; // by id: the number of the batch that it was last met in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// redis_limit RECORDS HOST PORT PREFIX BATCH CONNECTIONS: hiredis writing the net effect of batches of
-// sysbench's rows, each in one pipeline of MULTI, DEL and HSET a row, HSET of the offset, EXEC; one
-// thread a connection, each with its own part of the keys. Nothing else.
+// redis_limit RECORDS HOST PORT PREFIX BATCH CONNECTIONS: hiredis writing the net effect of
+// batches of sysbench's rows, each in one pipeline of MULTI, DEL and HSET a row, HSET of the
+// offset, EXEC; one thread a connection, each with its own part of the keys. Nothing else.
 #include "common/mem.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/records.h"

@@ -105,7 +105,7 @@ def redis_limit(runner, url, records, connections, size=0):
 
 
 def _create_topic(brokers, topic):
-    client = admin.AdminClient({"bootstrap.servers": brokers})
+    client = admin.AdminClient({"bootstrap.servers": brokers, "log_level": 4})
     made = client.create_topics([admin.NewTopic(topic, PARTITIONS, 1)])
     try:
         made[topic].result()

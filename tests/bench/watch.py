@@ -6,9 +6,9 @@ clock, to standard output.
     python3 -m tests.bench.watch mongodb URI FIRST STEP LAST
     python3 -m tests.bench.watch redis URL FIRST STEP LAST
 
-Kafka: a consumer of read_committed sees every row. MongoDB and Redis: the rows FIRST, FIRST + STEP, … are asked for by
-key, with a pause of PAUSE_SECONDS between two questions, so a figure may be too large by that and never too
-small. "ready" is the first line; it ends behind LAST, or when nothing came for PATIENCE_SECONDS.
+Kafka: a consumer of read_committed sees every row. MongoDB and Redis: the rows FIRST, FIRST + STEP, … are
+asked for by key, with a pause of PAUSE_SECONDS between two questions, so a figure may be too large by
+that and never too small. "ready" is the first line; it ends behind LAST, or when nothing came for PATIENCE_SECONDS.
 """
 
 import itertools
@@ -33,8 +33,7 @@ def watch_kafka(brokers, topic, last):
     """Reads all partitions from their ends on."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": brokers, "group.id": "bench-watch",
                                          "isolation.level": "read_committed",
-                                         "enable.auto.commit": False,
-                                         "fetch.queue.backoff.ms": 1})
+                                         "enable.auto.commit": False})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions
     ends = [confluent_kafka.TopicPartition(
         topic, number, consumer.get_watermark_offsets(
