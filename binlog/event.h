@@ -121,9 +121,14 @@ struct event {
 MUST_CHECK bool event_parse(struct slice bytes, const struct event_format *format, bool verify,
                             struct event *event, struct err *err);
 
-// Reads a format description. ERR_UNSUPPORTED for binlog versions before 4 and unknown checksums.
+// Reads a format description. ERR_UNSUPPORTED for binlog versions before 4, servers
+// before 5.1.18 that logged rows, and unknown checksums.
 MUST_CHECK bool event_format_parse(const struct event *event, bool verify,
                                    struct event_format *format, struct err *err);
+
+// Moves *end from where the event before ended to where this one does, and *start to where it
+// starts. What was only made for this reader lies between events and takes no room.
+void event_locate(const struct event *event, uint64_t *start, uint64_t *end);
 
 // A cursor over the body whose offsets count from the start of the event.
 struct cursor event_cursor(const struct event *event);

@@ -26,7 +26,6 @@
 #include <stdlib.h>
 
 #define MICROSECONDS 1000000u
-#define FIRST_POS 4 // behind the magic
 
 enum due { DUE_BEGIN = 1, DUE_DDL = 2, DUE_ROWS = 4, DUE_COMMIT = 8, DUE_IDLE = 16 };
 
@@ -82,29 +81,6 @@ static void follow(struct reader *reader)
 {
     if (between_transactions(reader) && reader->follows && reader->file[0])
         move_position(reader);
-}
-
-// Made for this reader: the format description at the head of a dump that begins inside a file says
-// so by its place.
-static bool is_made_up(const struct reader *reader, const struct event *event)
-{
-    return event->flags & EVENT_FLAG_ARTIFICIAL || event->code == EVENT_HEARTBEAT ||
-           event->code == EVENT_HEARTBEAT_V2 ||
-           (event->code == EVENT_FORMAT_DESCRIPTION && event->end_pos == 0 &&
-            reader->event_pos != FIRST_POS);
-}
-
-// A header holds the low 32 bits of the position only, or none.
-static void locate(struct reader *reader, const struct event *event)
-{
-    reader->event_pos = reader->next_pos;
-    if (is_made_up(reader, event))
-        return;
-    reader->next_pos = reader->event_pos + event->size;
-    if (event->end_pos == 0 || event->end_pos == (uint32_t)reader->next_pos)
-        return;
-    reader->next_pos = event->end_pos;
-    reader->event_pos = event->end_pos > event->size ? event->end_pos - event->size : 0;
 }
 
 static bool fail_here(struct reader *reader, struct err *err)
@@ -465,9 +441,10 @@ static bool handle_outer(struct reader *reader, struct slice bytes, struct err *
     struct event *event = &reader->event;
     if (!event_parse(bytes, &reader->format, reader->options->verify_checksums, event, err))
         return false;
-    locate(reader, event);
+    event_locate(event, &reader->event_pos, &reader->next_pos);
     bool is_first = event->code == EVENT_FORMAT_DESCRIPTION || event->code == EVENT_ROTATE ||
-                    event->code == EVENT_HEARTBEAT || event->code == EVENT_HEARTBEAT_V2;
+                    event->code == EVENT_HEARTBEAT || event->code == EVENT_HEARTBEAT_V2 ||
+                    event->code == EVENT_START_V3; // refused for what it is
     if (!reader->format.is_known && !is_first)
         return corrupt_order(event, "before a format description", err);
     if (!(event->flags & EVENT_FLAG_ARTIFICIAL)) {

@@ -163,6 +163,70 @@ static void damaged_version_cannot_turn_checksums_off(void **state)
     buf_deinit(&log);
 }
 
+static void old_servers_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *version;
+        bool is_read;
+    } servers[] = {
+        {"5.0.96-log", true},       {"5.1.17-beta-log", false},   {"5.1.18-beta", true},
+        {"5.1.73", true},           {"5.1.15-ndb-6.1.24", false}, {"5.2.2-a_drop6p13-log", false},
+        {"10.11.19-MariaDB", true},
+    };
+    struct buf log = {0};
+    (void)format_of(GOLDEN, &log);
+    size_t size = size_at(buf_bytes(&log), LOG_MAGIC_BYTES);
+    char *version = (char *)log.ptr + LOG_MAGIC_BYTES + EVENT_HEADER_BYTES + 2;
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+        struct event_format format = {0};
+        struct event event;
+        struct err err;
+        memset(version, 0, EVENT_VERSION_BYTES);
+        memcpy(version, servers[i].version, strlen(servers[i].version));
+        assert_true(
+            event_parse(slice_of(log.ptr + LOG_MAGIC_BYTES, size), &format, false, &event, &err));
+        if (strncmp(version, "5.", 2) == 0) // no more types than such a server has
+            event.body.len = 57 + 27;
+        bool ok = event_format_parse(&event, false, &format, &err);
+        assert_int_equal(ok, servers[i].is_read);
+        if (!ok)
+            assert_int_equal(err.class, ERR_UNSUPPORTED);
+    }
+    buf_deinit(&log);
+}
+
+static void events_are_located(void **state)
+{
+    (void)state;
+    const uint64_t high = (uint64_t)1 << 32;
+    static const struct event none = {.code = EVENT_XID, .size = 100};
+    struct {
+        uint32_t end_pos;
+        uint16_t flags;
+        uint64_t before, start, end;
+    } cases[] = {
+        {0, 0, 1000, 1000, 1100},                                 // not said
+        {1100, 0, 1000, 1000, 1100},                              // as counted
+        {5000, 0, 1000, 4900, 5000},                              // events were left out
+        {200, 0, 1000, 1000, 1100},                               // counted from elsewhere
+        {50, 0, high - 50, high - 50, high + 50},                 // the header has but 32 bits
+        {500, 0, high - 50, high + 400, high + 500},              //
+        {300, 0, 3 * high + 100, 3 * high + 200, 3 * high + 300}, //
+        {0, EVENT_FLAG_ARTIFICIAL, 1000, 1000, 1000},             // takes no room
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event event = none;
+        event.end_pos = cases[i].end_pos;
+        event.flags = cases[i].flags;
+        uint64_t start = 0;
+        uint64_t end = cases[i].before;
+        event_locate(&event, &start, &end);
+        assert_int_equal(start, cases[i].start);
+        assert_int_equal(end, cases[i].end);
+    }
+}
+
 static void every_type_has_a_reason(void **state)
 {
     (void)state;
@@ -187,6 +251,8 @@ int main(void)
         cmocka_unit_test(lying_sizes_are_corrupt),
         cmocka_unit_test(first_rotation_shows_its_checksum_itself),
         cmocka_unit_test(damaged_version_cannot_turn_checksums_off),
+        cmocka_unit_test(old_servers_are_refused),
+        cmocka_unit_test(events_are_located),
         cmocka_unit_test(every_type_has_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

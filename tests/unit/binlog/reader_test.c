@@ -166,6 +166,43 @@ static void unknown_events_need_the_ignorable_flag(void **state)
     buf_deinit(&log);
 }
 
+// Binlog versions 1 and 3 have no format description.
+static void logs_of_before_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct buf events = {0};
+    put_event(&events, EVENT_START_V3, 0, "xyz", 3);
+    struct outcome outcome = read_all(buf_bytes(&events), &plain_options, NULL);
+    assert_false(outcome.ok);
+    assert_int_equal(outcome.err.class, ERR_UNSUPPORTED);
+    assert_non_null(strstr(outcome.err.text, "binlog versions before 4"));
+    buf_deinit(&events);
+}
+
+// An unknown type in the middle: all before it is out, and the position is the one before it.
+static void the_position_stays_before_the_unknown(void **state)
+{
+    (void)state;
+    struct buf log = {0};
+    struct position end = {0};
+    load_file(&log, GOLDEN "mysql/transactions.binlog");
+    size_t second = find_event(buf_bytes(&log), EVENT_GTID, 1);
+    log.ptr[second + 4] = 200;
+    mend_checksum(log.ptr + second, size_at(buf_bytes(&log), second));
+    struct outcome outcome = read_all(events_of(&log), &plain_options, &end);
+    assert_false(outcome.ok);
+    assert_int_equal(outcome.err.class, ERR_UNSUPPORTED);
+    assert_non_null(strstr(outcome.err.text, "event type 200"));
+    char place[32];
+    (void)snprintf(place, sizeof place, ":%zu", second);
+    assert_non_null(strstr(outcome.err.text, place));
+    assert_int_equal(outcome.commits, 1);
+    assert_int_equal(end.pos, second);
+    assert_int_equal(end.rows, 0);
+    position_deinit(&end);
+    buf_deinit(&log);
+}
+
 static void refusal_says_what_and_where(void **state)
 {
     (void)state;
@@ -187,6 +224,7 @@ static const char *const small_logs[] = {
     GOLDEN "mysql/minimal_image.binlog", GOLDEN "mysql/vector.binlog",
     GOLDEN "mariadb/annotate.binlog",    GOLDEN "mariadb/compressed.binlog",
     GOLDEN "mariadb/geometry.binlog",    GOLDEN "mysql/composite_key.binlog",
+    GOLDEN "mysql/partial_json.binlog",
 };
 #define N_SMALL_LOGS (sizeof small_logs / sizeof *small_logs)
 
@@ -296,6 +334,8 @@ int main(void)
         cmocka_unit_test(refuses_rows_counted_with_another_filter),
         cmocka_unit_test(filters_tables),
         cmocka_unit_test(unknown_events_need_the_ignorable_flag),
+        cmocka_unit_test(logs_of_before_are_refused_by_name),
+        cmocka_unit_test(the_position_stays_before_the_unknown),
         cmocka_unit_test(refusal_says_what_and_where),
         cmocka_unit_test(every_prefix_is_corrupt_or_whole),
         cmocka_unit_test(every_flipped_bit_is_noticed),
