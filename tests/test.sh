@@ -19,6 +19,7 @@ add() {
 
 tests/stack/stack install || { echo "0 passed, 1 failed"; exit 1; }
 add make -s check
+add tests/golden/foreign.sh
 make -s oracle || { echo "FAILED: make oracle"; failed=$((failed + 1)); }
 add tests/stack/stack run tests/integration/run.sh
 
