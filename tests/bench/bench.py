@@ -198,6 +198,8 @@ def main(stage):
     except (Failed, TimeoutError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    finally:
+        (DIRECTORY / stages.RECORDS).unlink(missing_ok=True)  # as large as the backlog and more
     targets = bench.judge()
     report.write_json(DIRECTORY / "bench.json", bench.settings(), bench.figures, bench.latency, targets)
     print_report(bench, targets)

@@ -18,6 +18,7 @@ BATCH_RECORDS = 1000  # [apply] batch_records
 CONNECTIONS = 4  # [apply] workers
 TRANSACTION_BYTES = 8 << 20  # [publish] transaction_bytes
 SOURCE = "bench"
+RECORDS = "records.jsonl"
 TOPIC = f"{SOURCE}.sbtest.sbtest1"
 MYSQLBINLOG = [str(ROOT / "tests/stack/stack"), "mysql-tool", "mysqlbinlog"]
 
@@ -62,7 +63,7 @@ def live(runner, mysql_url, backlog, rows):
 
 def write_records(runner, backlog):
     """The backlog as lines, which the limits send."""
-    path = runner.directory / "records.jsonl"
+    path = runner.directory / RECORDS
     runner.ours([binary("tailrace-cat"), "--tables", "sbtest.sbtest1", str(backlog.path)], output=path)
     return str(path)
 
