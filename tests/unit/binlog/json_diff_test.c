@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON diffs: documents after as SELECT JSON_REPLACE, JSON_SET, JSON_ARRAY_INSERT and JSON_REMOVE of
-// MySQL 9.7 give them; diffs that do not fit, are cut at each byte, or were never heard of.
+// JSON diffs: documents after as JSON_REPLACE, JSON_SET, JSON_ARRAY_INSERT and JSON_REMOVE of MySQL
+// 9.7 give them; diffs that do not fit, are cut at each byte, or were never heard of.
 #include "binlog/json_diff.h"
 #include "binlog/jsonb.h"
 

@@ -203,6 +203,45 @@ static void the_position_stays_before_the_unknown(void **state)
     buf_deinit(&log);
 }
 
+// The first transaction of the log, with `statement` in the place of its XID.
+static struct outcome end_with(const char *statement, struct position *end)
+{
+    struct buf log = {0};
+    struct buf body = {0};
+    load_file(&log, GOLDEN "mysql/transactions.binlog");
+    struct slice before = events_before(&log, EVENT_XID, 0);
+    put_le(&body, 1, 4); // thread
+    put_le(&body, 0, 9); // no time, no database, no error, no status
+    put_le(&body, 0, 1);
+    buf_str(&body, statement);
+    struct buf events = {0};
+    buf_slice(&events, before);
+    put_event(&events, EVENT_QUERY, 0, body.ptr, body.len);
+    struct outcome outcome = read_all(buf_bytes(&events), &plain_options, end);
+    buf_deinit(&events);
+    buf_deinit(&body);
+    buf_deinit(&log);
+    return outcome;
+}
+
+static void rows_that_were_undone_are_never_complete(void **state)
+{
+    (void)state;
+    static const char *const statements[] = {"ROLLBACK", "ROLLBACK WORK", "ROLLBACK TO `s`",
+                                             "rollback /* x */ to savepoint s"};
+    struct position end = {0};
+    assert_int_equal(end_with("COMMIT", NULL).commits, 2);
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        struct outcome outcome = end_with(statements[i], &end);
+        assert_false(outcome.ok);
+        assert_int_equal(outcome.err.class, ERR_UNSUPPORTED);
+        assert_non_null(strstr(outcome.err.text, "ROLLBACK"));
+        assert_int_equal(outcome.commits, 1); // CREATE TABLE
+        assert_int_equal(end.rows, 4);
+    }
+    position_deinit(&end);
+}
+
 static void refusal_says_what_and_where(void **state)
 {
     (void)state;
@@ -336,6 +375,7 @@ int main(void)
         cmocka_unit_test(unknown_events_need_the_ignorable_flag),
         cmocka_unit_test(logs_of_before_are_refused_by_name),
         cmocka_unit_test(the_position_stays_before_the_unknown),
+        cmocka_unit_test(rows_that_were_undone_are_never_complete),
         cmocka_unit_test(refusal_says_what_and_where),
         cmocka_unit_test(every_prefix_is_corrupt_or_whole),
         cmocka_unit_test(every_flipped_bit_is_noticed),
