@@ -211,8 +211,8 @@ static struct outcome end_with(const char *statement, struct position *end)
     load_file(&log, GOLDEN "mysql/transactions.binlog");
     struct slice before = events_before(&log, EVENT_XID, 0);
     put_le(&body, 1, 4); // thread
-    put_le(&body, 0, 9); // no time, no database, no error, no status
-    put_le(&body, 0, 1);
+    put_le(&body, 0, 5); // no time, no database
+    put_le(&body, 0, 5); // no error, no status variables; the end of the database's name
     buf_str(&body, statement);
     struct buf events = {0};
     buf_slice(&events, before);
