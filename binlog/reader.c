@@ -7,9 +7,8 @@
 //   - `position` names a point between transactions: it moves when a READER_COMMIT is handed out,
 //   and between
 //     transactions with what lies there. Inside one only `rows` moves.
-//   - Whatever is handed out between READER_BEGIN and READER_COMMIT was committed by the server:
-//   what it takes back
-//     later (ROLLBACK after rows, XA) is refused.
+//   - No READER_COMMIT follows on rows that the server took back: a ROLLBACK behind rows of its
+//     transaction is refused where it stands, XA where it starts.
 //   - One event lives at a time, and with it all that borrows from it; values that needed room live
 //   in `arena`, which is
 //     reset at each call. Nothing is allocated per event or row once the buffers have grown.

@@ -59,7 +59,7 @@ struct reader_options {
     struct table_filter filter;
     const struct position *start; // where the source was told to start; NULL: at its beginning
     bool verify_checksums;
-    bool needs_names; // rows without column names (MINIMAL metadata) are an error, not "@1", "@2", …
+    bool needs_names; // rows without column names (MINIMAL metadata) are an error, not "@1", "@2"
 };
 
 // What passed, for --count, status and tests.
