@@ -184,9 +184,15 @@ $(BUILD)/bench/bin/allocations.so: tests/bench/allocations.c
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/bench/bin/%) $(BUILD)/bench/bin/allocations.so
 
+# --- files cut and with bits flipped, in memory; built with the sanitizers -----------------------------------------------
+
+$(BUILD)/hostile: $(call objects,tests/hostile/hostile.c $(FUZZ_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DECODE_LIBS) $(RECORD_LIBS)
+
 # --- targets for people ---------------------------------------------------------------------------------------------------
 
-.PHONY: help deps check test demo bench bench-decode stack-up stack-down asan ubsan tsan fuzz oracle format sample install clean
+.PHONY: help deps check test demo bench bench-decode stack-up stack-down asan ubsan tsan fuzz hostile oracle format sample install clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
@@ -240,6 +246,12 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (30) under libFuzzer, in build/fuzz
 	@tests/deps.sh test
 	@$(MAKE) -s -j2 BUILD=build/fuzz CC=clang SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' CFLAGS='-O1 -g' fuzz-programs
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+hostile: ## binlogs cut at each byte and with HOSTILE_FLIPS (10000) flipped bits, decoded under the sanitizers
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 BUILD=build/hostile CC=clang SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
+		CFLAGS='-O2 -g -DBLOCK_BYTES=4096' build/hostile/hostile
+	@tests/hostile/run.sh build/hostile/hostile
 
 oracle: ## the programs with Oracle's libmysqlclient, in build/mysql
 	@tests/stack/stack install mysql

@@ -16,7 +16,7 @@
 #define PUT(to, text) ((uint8_t *)memcpy(to, text, sizeof text - 1) + sizeof text - 1)
 
 #define WORD_BYTES 8
-#define BLOCK_BYTES 32
+#define VECTOR_BYTES 32
 #define ESCAPE_MAX 6    // \u001f
 #define FRAME_BYTES 512 // more than all names, punctuation and numbers around the strings of source
 
@@ -71,7 +71,7 @@ static uint8_t *put_escape(uint8_t *to, uint8_t c)
 static uint8_t copy_block(uint8_t *restrict to, const uint8_t *restrict from)
 {
     uint8_t found = 0;
-    for (size_t i = 0; i < BLOCK_BYTES; i++) {
+    for (size_t i = 0; i < VECTOR_BYTES; i++) {
         to[i] = from[i];
         found |= (uint8_t)((from[i] < 0x20) | (from[i] == '"') | (from[i] == '\\'));
     }
@@ -92,7 +92,7 @@ static bool copy_plain(uint8_t *to, struct slice text)
 {
     uint64_t found = 0;
     size_t at = 0;
-    for (; text.len - at >= BLOCK_BYTES; at += BLOCK_BYTES)
+    for (; text.len - at >= VECTOR_BYTES; at += VECTOR_BYTES)
         found |= copy_block(to + at, text.ptr + at);
     for (; text.len - at >= WORD_BYTES; at += WORD_BYTES)
         found |= copy_word(to + at, text.ptr + at);

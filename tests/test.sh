@@ -21,6 +21,8 @@ tests/stack/stack install || { echo "0 passed, 1 failed"; exit 1; }
 add make -s check
 add tests/golden/foreign.sh
 make -s oracle || { echo "FAILED: make oracle"; failed=$((failed + 1)); }
+add make -s hostile
+add tests/stack/stack run mysql mariadb tests/differential/run.sh
 add tests/stack/stack run tests/integration/run.sh
 
 echo "$passed passed, $failed failed"
