@@ -16,8 +16,8 @@
 // looks at the flag afterwards. All four are sequentially consistent, so one of the two sees what
 // the other did: no wake-up is lost. The signal is given under the lock, so it cannot come between
 // the second look and the sleep. A producer that found the ring full is woken when half of it is
-// free, not at each event. The consumer publishes `tail` once per eighth of the ring, and always before
-// it waits, so that neither side's counter travels between the processors at each event.
+// free, not at each event. The consumer publishes `tail` once per eighth of the ring, and always
+// before it waits, so that neither side's counter travels between the processors at each event.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/ring.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hostile SEED FLIPS FILE…: decodes every file cut at each byte (large ones at fewer, and says so),
-// and FLIPS times with one bit flipped, spread evenly over the files. Built with the sanitizers; see run.sh.
+// and FLIPS times with one bit flipped, spread evenly over the files. Built with the sanitizers;
+// see run.sh.
 //
 // What has to hold for each case, beside that no sanitizer speaks up:
 //   - it ends within CASE_SECONDS, either well (exit code 0 of tailrace-cat) or with 65, "data
