@@ -16,8 +16,7 @@
 // looks at the flag afterwards. All four are sequentially consistent, so one of the two sees what
 // the other did: no wake-up is lost. The signal is given under the lock, so it cannot come between
 // the second look and the sleep. A producer that found the ring full is woken when half of it is
-// free, not at each event. The consumer publishes `tail` once per eighth of the ring, and always
-// before it waits, so that neither side's counter travels between the processors at each event.
+// free, not at each event.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/ring.h"
 
@@ -38,7 +37,6 @@ struct record {
 };
 
 #define CACHE_LINE 64
-#define TAIL_PARTS 8 // of the capacity
 
 // A consumer that is faster than the producer naps before it sleeps, and finds many events then;
 // being woken for each would cost the producer more than the event does.
@@ -52,8 +50,7 @@ struct ring {
     _Alignas(CACHE_LINE) _Atomic uint64_t head;
     uint64_t tail_seen; // the producer's last look at tail
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;
-    uint64_t head_seen; // the consumer's last look at head
-    uint64_t read; // where the consumer is; from `tail` to here is read, but not yet given back
+    uint64_t head_seen;  // the consumer's last look at head
     uint64_t lent_bytes; // of the record that the consumer has borrowed
     void *lent_far;      // its memory, if it is a far one
 
@@ -97,35 +94,30 @@ static uint8_t *place(struct ring *ring, uint64_t counter)
     return ring->bytes + (counter & (ring->capacity - 1));
 }
 
-// Makes what was read room for the producer.
-static void publish_tail(struct ring *ring)
+// Gives the borrowed record back.
+static void give_back(struct ring *ring)
 {
-    atomic_store(&ring->tail, ring->read);
+    if (!ring->lent_bytes)
+        return;
+    free(ring->lent_far);
+    ring->lent_far = NULL;
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed) + ring->lent_bytes;
+    ring->lent_bytes = 0;
+    atomic_store(&ring->tail, tail);
     uint64_t waited_for = atomic_load(&ring->producer_waits_for);
-    if (waited_for && ring->read >= waited_for) {
+    if (waited_for && tail >= waited_for) {
         pthread_mutex_lock(&ring->lock);
         pthread_cond_signal(&ring->producer_wakes);
         pthread_mutex_unlock(&ring->lock);
     }
 }
 
-// The consumer is done with the record that it has borrowed.
-static void give_back(struct ring *ring)
-{
-    free(ring->lent_far);
-    ring->lent_far = NULL;
-    ring->read += ring->lent_bytes;
-    ring->lent_bytes = 0;
-    uint64_t unpublished = ring->read - atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    if (unpublished >= ring->capacity / TAIL_PARTS)
-        publish_tail(ring);
-}
-
 // The oldest record, passing over a filler. The counter head says that there is one.
 static void borrow(struct ring *ring, struct slice *event)
 {
     struct record record;
-    uint8_t *at = place(ring, ring->read);
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    uint8_t *at = place(ring, tail);
     memcpy(&record, at, sizeof record);
     if (record.kind == RECORD_FILLER) {
         ring->lent_bytes = (uint64_t)(ring->bytes + ring->capacity - at);
@@ -143,17 +135,12 @@ static void borrow(struct ring *ring, struct slice *event)
     }
 }
 
-// Looked at twice in a row, it takes no lock the second time: everything is published already.
 static bool is_empty(struct ring *ring)
 {
-    if (ring->head_seen != ring->read)
-        return false;
-    ring->head_seen = atomic_load(&ring->head);
-    if (ring->head_seen != ring->read)
-        return false;
-    if (atomic_load_explicit(&ring->tail, memory_order_relaxed) != ring->read)
-        publish_tail(ring);
-    return true;
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    if (ring->head_seen == tail)
+        ring->head_seen = atomic_load(&ring->head);
+    return ring->head_seen == tail;
 }
 
 static struct timespec deadline_after(unsigned ms)
