@@ -14,7 +14,7 @@
 //                          of the last of each
 #include "binlog/transaction.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #define GTID_POST_HEADER_OLD 25 // flags, uuid, number: 5.6
 #define GTID_CLOCK_BYTES 17
@@ -32,9 +32,11 @@ void transaction_begin(struct transaction *transaction, const char *file, uint64
     transaction->commit_us = 0;
     transaction->has_thread = false;
     transaction->n_changes = 0;
-    int n =
-        snprintf(transaction->id, sizeof transaction->id, "%s:%llu", file, (unsigned long long)pos);
-    transaction->id_len = (size_t)n;
+    size_t n = strlen(file);
+    memcpy(transaction->id, file, n);
+    transaction->id[n] = ':';
+    uint8_t *end = number_put_u64((uint8_t *)transaction->id + n + 1, pos);
+    transaction->id_len = (size_t)(end - (uint8_t *)transaction->id);
 }
 
 struct slice transaction_gtid(const struct transaction *transaction)

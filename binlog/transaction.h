@@ -5,9 +5,10 @@
 
 #include "binlog/event.h"
 #include "record/gtid.h"
+#include "record/number_text.h"
 #include "record/position.h"
 
-#define TRANSACTION_ID_MAX (POSITION_FILE_MAX + 24)
+#define TRANSACTION_ID_MAX (POSITION_FILE_MAX + NUMBER_U64_MAX)
 
 enum transaction_state {
     TRANSACTION_NONE,      // between two
