@@ -68,6 +68,11 @@ MUST_CHECK bool producer_send(struct producer *producer, const struct message *m
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 unsigned stop_ms, struct err *err);
 
+// Waits for the few milliseconds that a commit of a transaction goes on in the brokers after
+// producer_commit. For a caller with nothing to send: what it begins then is not held up. One with
+// a backlog goes on at once, as sending and that wait run side by side.
+void producer_rest(const struct producer *producer);
+
 // Drops what was sent since the last commit; at-least-once: it may come, and comes again.
 void producer_abort(struct producer *producer);
 

@@ -375,6 +375,15 @@ void session_close(struct session *session)
 
 // --- items -------------------------------------------------------------------------------------
 
+// `text` as a C string of at most `size` bytes with its NUL.
+static void keep_text(char *to, size_t size, struct slice text)
+{
+    size_t n = text.len < size ? text.len : size - 1;
+    if (n)
+        memcpy(to, text.ptr, n);
+    to[n] = '\0';
+}
+
 // Sends what lies in session->key and session->value.
 static bool send_notice(struct session *session, const struct topic *topic, struct err *err)
 {
@@ -444,8 +453,7 @@ static bool resume(struct session *session, const struct change *change, struct 
             session->log.last.position.server_uuid);
     if (session->transactions && !restore_counts(session, err))
         return false;
-    snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
-             SLICE_ARG(change->transaction));
+    keep_text(session->transaction, sizeof session->transaction, change->transaction);
     return true;
 }
 
@@ -453,8 +461,7 @@ static bool resume(struct session *session, const struct change *change, struct 
 // and a change that is refused leaves nothing half sent.
 static bool enter_transaction(struct session *session, const struct change *change, struct err *err)
 {
-    snprintf(session->transaction, sizeof session->transaction, SLICE_FMT,
-             SLICE_ARG(change->transaction));
+    keep_text(session->transaction, sizeof session->transaction, change->transaction);
     return !session->transactions || send_begin(session, change, err);
 }
 
@@ -542,7 +549,7 @@ static bool take_ddl(struct session *session, const struct ddl *ddl, struct err 
 
 static bool take_commit(struct session *session, const struct reader_item *item, struct err *err)
 {
-    snprintf(session->gtid, sizeof session->gtid, SLICE_FMT, SLICE_ARG(item->gtid));
+    keep_text(session->gtid, sizeof session->gtid, item->gtid);
     if (session->truncate.len > 0)
         return refuse_truncate(session, item->gtid, err);
     session->settled = !session->transactions || !session->transaction[0] || send_end(session, err);
@@ -664,6 +671,8 @@ bool session_loop(struct session *session, bool *progress, struct err *err)
         if (is_due(session, item.kind)) {
             if (!commit(session, reader_position(session->reader), true, err))
                 return err->class == ERR_STOPPED;
+            if (item.kind == READER_IDLE)
+                producer_rest(session->producer);
             *progress = true;
         }
         if (is_caught_up(session, item.kind) && until && session->settled)

@@ -14,8 +14,7 @@
 //     ranges 8         their number, each: first 8, last + 1 8, in ascending order
 #include "common/cursor.h"
 #include "record/gtid_member.h"
-
-#include <stdio.h>
+#include "record/number_text.h"
 
 #define UUID_TEXT_LENGTH 36
 #define FORMAT_TAGGED 1
@@ -277,36 +276,60 @@ bool gtid_parse(struct gtid *gtid, struct slice text, struct err *err)
     return scan.at == text.len || expected(&scan, "the end");
 }
 
-static size_t write_uuid(char *text, const uint8_t uuid[16])
+static uint8_t *put_uuid(uint8_t *to, const uint8_t uuid[16])
 {
     static const char hex[] = "0123456789abcdef";
-    char *to = text;
     for (size_t i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *to++ = '-';
-        *to++ = hex[uuid[i] >> 4];
-        *to++ = hex[uuid[i] & 15];
+        *to++ = (uint8_t)hex[uuid[i] >> 4];
+        *to++ = (uint8_t)hex[uuid[i] & 15];
     }
-    return (size_t)(to - text);
+    return to;
 }
 
+static uint8_t *put_mariadb(uint8_t *to, const struct gtid *gtid)
+{
+    to = number_put_u64(to, gtid->domain);
+    *to++ = '-';
+    to = number_put_u64(to, gtid->server);
+    *to++ = '-';
+    return number_put_u64(to, gtid->sequence);
+}
+
+static uint8_t *put_mysql(uint8_t *to, const struct gtid *gtid)
+{
+    size_t tag_length = strlen(gtid->tag);
+    to = put_uuid(to, gtid->uuid);
+    *to++ = ':';
+    if (tag_length > 0) {
+        memcpy(to, gtid->tag, tag_length);
+        to += tag_length;
+        *to++ = ':';
+    }
+    return number_put_u64(to, gtid->sequence);
+}
+
+// The longest, MySQL's with a tag, has 36 + 1 + 32 + 1 bytes before its number.
 size_t gtid_write(char text[GTID_TEXT_MAX], const struct gtid *gtid)
 {
-    if (gtid->kind == GTID_MARIADB)
-        return (size_t)snprintf(text, GTID_TEXT_MAX, "%u-%u-%llu", gtid->domain, gtid->server,
-                                (unsigned long long)gtid->sequence);
-    size_t n = write_uuid(text, gtid->uuid);
-    return n + (size_t)snprintf(text + n, GTID_TEXT_MAX - n, "%s%s:%llu", gtid->tag[0] ? ":" : "",
-                                gtid->tag, (unsigned long long)gtid->sequence);
+    _Static_assert(UUID_TEXT_LENGTH + 1 + GTID_TAG_MAX + 1 + NUMBER_U64_MAX < GTID_TEXT_MAX, "");
+    uint8_t *start = (uint8_t *)text;
+    uint8_t *end = gtid->kind == GTID_MARIADB ? put_mariadb(start, gtid) : put_mysql(start, gtid);
+    *end = '\0';
+    return (size_t)(end - start);
 }
 
 static void write_ranges(struct buf *out, const struct gtid_member *member)
 {
     for (size_t i = 0; i < member->n_ranges; i++) {
         struct gtid_range range = member->ranges[i];
-        buf_printf(out, ":%llu", (unsigned long long)range.first);
-        if (range.last > range.first)
-            buf_printf(out, "-%llu", (unsigned long long)range.last);
+        buf_char(out, ':');
+        number_write_u64(out, range.first);
+        if (range.last == range.first)
+            continue;
+        buf_char(out, '-');
+        number_write_u64(out, range.last);
     }
 }
 
@@ -323,10 +346,14 @@ void gtid_set_write(struct buf *out, const struct gtid_set *set)
             buf_append(out, text, gtid_write(text, id));
             continue;
         }
-        if (!same_uuid)
-            buf_append(out, text, write_uuid(text, id->uuid));
-        if (id->tag[0])
-            buf_printf(out, ":%s", id->tag);
+        if (!same_uuid) {
+            put_uuid(buf_reserve(out, UUID_TEXT_LENGTH), id->uuid);
+            out->len += UUID_TEXT_LENGTH;
+        }
+        if (id->tag[0]) {
+            buf_char(out, ':');
+            buf_str(out, id->tag);
+        }
         write_ranges(out, &set->members[i]);
     }
 }

@@ -103,7 +103,8 @@ uint8_t *number_put_u64(uint8_t *to, uint64_t v)
 
 void number_write_u64(struct buf *out, uint64_t v)
 {
-    out->len = (size_t)(number_put_u64(buf_reserve(out, NUMBER_U64_MAX), v) - out->ptr);
+    uint8_t *end = number_put_u64(buf_reserve(out, NUMBER_U64_MAX), v);
+    out->len = (size_t)(end - out->ptr); // read after the reserve, which may move it
 }
 
 void number_write_i64(struct buf *out, int64_t v)
