@@ -21,6 +21,7 @@
 #define PAUSE_AFTER_MS 1000
 #define DROP_WAIT_MS 5000
 #define COMMIT_EVERY_MS 1000
+#define COMMITTED_TIMEOUT_MS 2000
 
 // What bounds our memory in the client library: fetches, and what it reads ahead. A property in
 // [kafka] wins.
@@ -566,7 +567,25 @@ static bool is_lane_done(struct lane *lane)
     return next >= lane->end_wanted || (is_idle && lane->end_seen >= lane->end_wanted);
 }
 
-// Partitions that another process of the group has are its to do.
+// Partitions that other processes of the group have are done when the group's offsets say so. (One
+// that was killed has them until its session is over; then they come to us.)
+static bool are_others_done(struct consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (size_t i = 0; i < consumer->n_ends; i++) {
+        const struct topic_end *end = &consumer->ends[i];
+        if (end->end > end->first && !find_lane(consumer, end->topic, end->partition))
+            rd_kafka_topic_partition_list_add(list, end->topic, end->partition);
+    }
+    bool done = list->cnt == 0 || !rd_kafka_committed(consumer->rk, list, COMMITTED_TIMEOUT_MS);
+    for (int i = 0; done && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *other = &list->elems[i];
+        done = !other->err && other->offset >= find_end(consumer, other->topic, other->partition);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return done;
+}
+
 static bool is_caught_up(struct consumer *consumer)
 {
     if (consumer->n_ends == 0)
@@ -576,7 +595,7 @@ static bool is_caught_up(struct consumer *consumer)
     for (size_t i = 0; i < consumer->n_lanes; i++)
         if (!is_lane_done(consumer->lanes[i]))
             return false;
-    return true;
+    return are_others_done(consumer);
 }
 
 static bool check_workers(struct consumer *consumer, struct err *err)
