@@ -193,6 +193,22 @@ def test_two_processes_share_the_partitions(pipeline, database, applier):
     assert_each_change_once(pipeline)
 
 
+@each_applier
+def test_two_processes_until_caught_up(pipeline, database, applier):
+    """Each ends only when all is applied, also what the other one has, and one that was killed had."""
+    load.create(database, 40)
+    pipeline.publish()
+    killed = pipeline.start_applier(applier)
+    wait.until(lambda: owning_pids(pipeline, applier) == {killed.process.pid}, "its partitions")
+    killed.kill()
+    database.sql("UPDATE t SET n = n + 1")
+    pipeline.publish()
+    started = [pipeline.start_applier(applier, "--until-caught-up") for _ in range(2)]
+    for process in started:
+        expect(process, 0)
+        pipeline.assert_equal(applier)
+
+
 def owning_pids(pipeline, applier):
     """Processes that own a checkpoint in the target: an owner is HOST:PID:NUMBER."""
     return {int(place["owner"].split(":")[-2]) for place in pipeline.places(applier).values()
