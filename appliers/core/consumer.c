@@ -149,8 +149,8 @@ static struct worker *choose_worker(const struct consumer *consumer)
     return best;
 }
 
-// To the last record, committed or not: a producer hears of its commit a moment before consumers do,
-// so what was published just now may not be visible yet. An open transaction is waited for.
+// To the last record, committed or not: a producer hears of its commit a moment before consumers
+// do, so what was published just now may not be visible yet. An open transaction is waited for.
 static bool find_ends(struct consumer *consumer, struct err *err)
 {
     const struct config *config = consumer->options.config;

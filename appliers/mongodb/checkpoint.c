@@ -100,7 +100,7 @@ static bool claim_once(mongoc_client_t *client, const struct sink_partition *par
     return done;
 }
 
-// Somebody's transaction has the checkpoint: if its owner was killed, it would have it for a minute.
+// Somebody's transaction has the checkpoint; if its owner was killed, for a minute.
 static void end_leftover(mongoc_client_t *client, const struct sink_partition *partition)
 {
     mongoc_collection_t *collection = open_collection(client);
