@@ -22,8 +22,9 @@
 #define QUEUE_KBYTES_LEAST 16384
 #define POLL_EVERY 256
 #define LARGE_BYTES 65536
+#define SMALL_BYTES 262144
 #define FLUSH_LOOK_MS 1
-#define FLUSH_LOOKS 20
+#define FLUSH_LOOKS 100
 
 // How long the brokers take to write a transaction's markers after they have confirmed its commit:
 // 3 to 6 ms for two brokers on one machine. A partition that is added to the next transaction
@@ -327,12 +328,14 @@ static bool has_time(uint64_t *stop_at_ms, unsigned stop_ms)
 }
 
 // librdkafka's own flush, also the one within a commit, looks every 10 ms whether everything is
-// acknowledged: only a failed delivery wakes it. A small transaction is done long before.
+// acknowledged: only a failed delivery wakes it. What is small is acknowledged long before. For
+// what is large that is little, and each look wakes all of librdkafka's threads; it is left to the
+// caller, as is what takes longer than all looks.
 static void flush_closely(struct producer *producer)
 {
-    for (unsigned i = 0; i < FLUSH_LOOKS && rd_kafka_flush(producer->rk, FLUSH_LOOK_MS); i++) {
-        // What takes longer than all looks is left to the caller.
-    }
+    unsigned looks = producer->open_bytes <= SMALL_BYTES ? FLUSH_LOOKS : 0;
+    while (looks > 0 && rd_kafka_flush(producer->rk, FLUSH_LOOK_MS))
+        looks--;
 }
 
 static bool commit_transaction(struct producer *producer, unsigned stop_ms, struct err *err)
