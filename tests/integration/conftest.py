@@ -7,6 +7,7 @@ A test takes `pipeline`; parametrize `source` ("mysql", "mariadb") and `client` 
 "libmysqlclient") indirectly where another than the first of each is meant.
 """
 
+import os
 import re
 import secrets
 import shutil
@@ -65,6 +66,29 @@ def database(pipeline):
 def figures(request):
     """A function that keeps a line for the end of the run."""
     return lambda line: request.node.user_properties.append(("figure", line))
+
+
+# --- tests that stop or damage a server, or look inside its files, need one of the stack's own --------
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "own(server, …): the servers that have to be the stack's own; "
+                                       "source: the test's source")
+
+
+def pytest_collection_modifyitems(config, items):
+    own = set(os.environ.get("TAILRACE_TEST_OWN", "").split())
+    left_out = [item for item in items if not _needs(item) <= own]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _needs(item):
+    marker = item.get_closest_marker("own")
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    names = {"source": params.get("source", "mysql")}
+    return {names.get(name, name) for name in marker.args} if marker else set()
 
 
 # --- the report: whether a test failed, the figures, and the closing line ---------------------------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers of one test alone, for settings and damage that no shared server should see."""
 
+import os
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from tests.lib import servers
 def mariadb(folder, *options):
     """The URL of an empty MariaDB with full row metadata; `options` are more of mariadbd's."""
     data, port = folder / "mariadb", _free_port()
-    user = ["--user=root"]
+    user = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(["mariadb-install-db", "--no-defaults", *user, f"--datadir={data}",
                     "--auth-root-authentication-method=normal", "--skip-test-db"],
                    check=True, capture_output=True)

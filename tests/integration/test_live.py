@@ -101,6 +101,7 @@ def dump_thread(database):
     return found[0][0] if found else None
 
 
+@pytest.mark.own("source")
 @each_source
 def test_server_restarts(pipeline, database):
     """Stopped and started again while both ends run: everything goes on by itself."""
@@ -118,6 +119,7 @@ def test_server_restarts(pipeline, database):
     assert published(pipeline) == [1, 2, 3, 4]
 
 
+@pytest.mark.own("kafka", "mongodb", "redis")
 @pytest.mark.parametrize("server", ["kafka-a", "mongodb", "redis"])
 def test_broker_or_target_restarts(pipeline, database, server):
     """One of two brokers, or a target, is away for a while. Redis comes back empty: its checkpoints are

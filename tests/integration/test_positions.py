@@ -109,6 +109,7 @@ def test_tagged_gtids(pipeline, database):
 # --- from a file -------------------------------------------------------------------------------------
 
 
+@pytest.mark.own("source")
 @each_source
 def test_binlog_file_gives_the_same_records(pipeline, database, folder):
     """`tailrace cat` prints byte for byte what was published, but for the time of encoding."""
@@ -192,6 +193,7 @@ def test_authority_is_checked(pipeline, database, folder):
     pipeline.assert_nothing_written()
 
 
+@pytest.mark.own("source")
 @each_source
 def test_socket(pipeline, database):
     path = Path(database.value("SELECT @@datadir")) / database.value("SELECT @@socket")

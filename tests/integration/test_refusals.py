@@ -157,6 +157,7 @@ def test_another_history(private_pipeline):
     assert published(pipeline) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.own("mysql")
 def test_purged_on_mysql(pipeline, database):
     """A start before what the server still has. Files that were purged are nobody else's by now."""
     table_with_rows(database, 1, 1)
@@ -250,6 +251,7 @@ def test_other_partition_count(pipeline, database):
     pipeline.converge()
 
 
+@pytest.mark.own("mongodb")
 def test_standalone_mongod(pipeline, database):
     """A mongod without a replica set has no transactions."""
     stack = programs.ROOT / "tests/stack/stack"
@@ -258,7 +260,7 @@ def test_standalone_mongod(pipeline, database):
     subprocess.run([stack, "start", "mongodb-standalone"], check=True, capture_output=True)
     try:
         address = subprocess.run([stack, "env", "mongodb-standalone"], check=True, text=True,
-                                 capture_output=True).stdout.split("=", 1)[1].strip()
+                                 capture_output=True).stdout.splitlines()[0].split("=", 1)[1]
         pipeline.options["mongodb"]["uri"] = address
         message = refusal(pipeline, CONFIG, "tailrace-apply-mongodb")
         assert_names(message, "standalone", "replica set", "--replSet", "rs.initiate()")
