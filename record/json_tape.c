@@ -51,11 +51,16 @@ static void piece_free(void *ctx, void *ptr)
     (void)ptr; // goes with the arena
 }
 
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static size_t next_start(const struct parse *parse)
 {
     struct slice text = parse->tape->text;
     size_t at = parse->last_end;
-    while (at < text.len && text.ptr[at] && strchr(" \t\r\n,:", text.ptr[at]))
+    while (at < text.len && (text.ptr[at] == ',' || text.ptr[at] == ':' || is_space(text.ptr[at])))
         at++;
     return at;
 }
@@ -232,7 +237,7 @@ static bool check_text(const struct json_tape *tape, struct err *err)
         return err_at(err, ERR_CORRUPT, tape->base + valid, "byte 0x%02x is not valid UTF-8",
                       text.ptr[valid]);
     size_t first = 0;
-    while (first < text.len && text.ptr[first] && strchr(" \t\r\n", text.ptr[first]))
+    while (first < text.len && is_space(text.ptr[first]))
         first++;
     if (first == text.len)
         return err_at(err, ERR_CORRUPT, tape->base + first, "JSON text ends early");
