@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/wake.h"
 #include "record/topic.h"
 
 #include <inttypes.h>
@@ -22,6 +23,10 @@
 #define DROP_WAIT_MS 5000
 #define COMMIT_EVERY_MS 1000
 #define COMMITTED_TIMEOUT_MS 2000
+// So much taken from the client's queue is worth a look whether it can fetch again. A record counts
+// for more than its bytes, because queued.min.messages bounds them too.
+#define WAKE_BYTES 2097152
+#define RECORD_OVERHEAD_BYTES 256
 
 // What bounds our memory in the client library: fetches, and what it reads ahead. A property in
 // [kafka] wins.
@@ -49,6 +54,8 @@ struct pending {
 struct consumer {
     struct consumer_options options;
     rd_kafka_t *rk;
+    struct kafka_wake *wake;
+    size_t taken_bytes;     // since it was woken
     struct topic_end *ends; // until_caught_up: as they were at the start
     size_t n_ends;
     struct lane **lanes; // ours
@@ -364,7 +371,8 @@ rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_dr
     rd_kafka_conf_t *conf = kafka_conf_new(config, role, err);
     if (!conf)
         return NULL;
-    bool done = kafka_conf_set(conf, "group.id", group, err);
+    bool done = kafka_conf_set(conf, "group.id", group, err) &&
+                (is_configured(config, KAFKA_WAKE_PROPERTY) || kafka_wake_prepare(conf, err));
     for (size_t i = 0; done && i < sizeof defaults / sizeof defaults[0]; i++)
         done = is_configured(config, defaults[i][0]) ||
                kafka_conf_set(conf, defaults[i][0], defaults[i][1], err);
@@ -402,6 +410,7 @@ bool consumer_open(const struct consumer_options *options, struct consumer **con
         rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     }
     if (conf && kafka_open_take(RD_KAFKA_CONSUMER, conf, &made->rk, err)) {
+        made->wake = kafka_wake_new(made->rk);
         rd_kafka_poll_set_consumer(made->rk);
         if ((!options->until_caught_up || find_ends(made, err)) && join(made, err))
             return true;
@@ -534,6 +543,16 @@ static bool handle_event(struct consumer *consumer, const rd_kafka_message_t *me
     return true;
 }
 
+// Lets the client fetch again where its queue was full.
+static void count_taken(struct consumer *consumer, const rd_kafka_message_t *message)
+{
+    consumer->taken_bytes += message->len + message->key_len + RECORD_OVERHEAD_BYTES;
+    if (consumer->taken_bytes < WAKE_BYTES)
+        return;
+    consumer->taken_bytes = 0;
+    kafka_wake(consumer->wake);
+}
+
 static bool poll_once(struct consumer *consumer, struct err *err)
 {
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, POLL_MS);
@@ -550,6 +569,7 @@ static bool poll_once(struct consumer *consumer, struct err *err)
         rd_kafka_message_destroy(message);
         return good;
     }
+    count_taken(consumer, message);
     struct lane *lane = find_lane(consumer, rd_kafka_topic_name(message->rkt), message->partition);
     if (lane)
         hand_over(consumer, lane, message);
@@ -654,6 +674,7 @@ void consumer_free(struct consumer *consumer)
         return;
     for (size_t i = 0; i < consumer->n_pending; i++)
         rd_kafka_message_destroy(consumer->pending[i].message);
+    kafka_wake_free(consumer->wake);
     if (consumer->rk)
         rd_kafka_destroy_flags(consumer->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     for (size_t i = 0; i < consumer->n_lanes; i++)
