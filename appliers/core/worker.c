@@ -322,7 +322,8 @@ bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *m
         worker->n_queued++;
         worker->bytes += message_bytes(message);
         lane->n_queued++;
-        pthread_cond_signal(&worker->for_worker);
+        if (worker->n_queued == 1 || has_full_batch(worker)) // what wait_for_records waits for
+            pthread_cond_signal(&worker->for_worker);
     }
     pthread_mutex_unlock(&worker->mutex);
     return has_room;
