@@ -36,8 +36,7 @@ static const char *const defaults[][2] = {
     {"topic.metadata.refresh.interval.ms", "1000"}, // so that a new table is found soon
     {"fetch.message.max.bytes", "131072"},
     {"fetch.max.bytes", "1048576"},
-    {"queued.max.messages.kbytes",
-     "10240"}, // less, and the client's pauses of 1 s at this limit show
+    {"queued.max.messages.kbytes", "10240"}, // several times WAKE_BYTES
     {"queued.min.messages", "50000"},
     {"fetch.wait.max.ms", "100"},
     {"check.crcs", "true"},
