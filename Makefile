@@ -203,6 +203,7 @@ deps: ## installs what the build and the tests need
 check: ## all tests that need no servers, in under a minute
 	@tests/deps.sh test
 	@$(MAKE) -s -j2 WERROR=-Werror all unit-programs fuzz-replays
+	@$(MAKE) -s -j2 BUILD=build/clang CC=clang CFLAGS=-O0 WERROR=-Werror all unit-programs
 	@tests/check.sh $(BUILD)
 
 test: ## all tests: check, then everything on real servers

@@ -33,19 +33,25 @@ struct row_kind {
 };
 
 static const struct row_kind kinds[EVENT_CODES] = {
-    [EVENT_WRITE_ROWS_V1] = {CHANGE_INSERT, false, false},
-    [EVENT_UPDATE_ROWS_V1] = {CHANGE_UPDATE, false, false},
-    [EVENT_DELETE_ROWS_V1] = {CHANGE_DELETE, false, false},
-    [EVENT_WRITE_ROWS] = {CHANGE_INSERT, true, false},
-    [EVENT_UPDATE_ROWS] = {CHANGE_UPDATE, true, false},
-    [EVENT_DELETE_ROWS] = {CHANGE_DELETE, true, false},
-    [EVENT_PARTIAL_UPDATE_ROWS] = {CHANGE_UPDATE, true, .is_partial = true},
-    [EVENT_MARIADB_WRITE_ROWS_COMPRESSED_V1] = {CHANGE_INSERT, false, true},
-    [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED_V1] = {CHANGE_UPDATE, false, true},
-    [EVENT_MARIADB_DELETE_ROWS_COMPRESSED_V1] = {CHANGE_DELETE, false, true},
-    [EVENT_MARIADB_WRITE_ROWS_COMPRESSED] = {CHANGE_INSERT, true, true},
-    [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED] = {CHANGE_UPDATE, true, true},
-    [EVENT_MARIADB_DELETE_ROWS_COMPRESSED] = {CHANGE_DELETE, true, true},
+    [EVENT_WRITE_ROWS_V1] = {.op = CHANGE_INSERT},
+    [EVENT_UPDATE_ROWS_V1] = {.op = CHANGE_UPDATE},
+    [EVENT_DELETE_ROWS_V1] = {.op = CHANGE_DELETE},
+    [EVENT_WRITE_ROWS] = {.op = CHANGE_INSERT, .has_extra = true},
+    [EVENT_UPDATE_ROWS] = {.op = CHANGE_UPDATE, .has_extra = true},
+    [EVENT_DELETE_ROWS] = {.op = CHANGE_DELETE, .has_extra = true},
+    [EVENT_PARTIAL_UPDATE_ROWS] = {.op = CHANGE_UPDATE, .has_extra = true, .is_partial = true},
+    [EVENT_MARIADB_WRITE_ROWS_COMPRESSED_V1] = {.op = CHANGE_INSERT, .is_compressed = true},
+    [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED_V1] = {.op = CHANGE_UPDATE, .is_compressed = true},
+    [EVENT_MARIADB_DELETE_ROWS_COMPRESSED_V1] = {.op = CHANGE_DELETE, .is_compressed = true},
+    [EVENT_MARIADB_WRITE_ROWS_COMPRESSED] = {.op = CHANGE_INSERT,
+                                             .has_extra = true,
+                                             .is_compressed = true},
+    [EVENT_MARIADB_UPDATE_ROWS_COMPRESSED] = {.op = CHANGE_UPDATE,
+                                              .has_extra = true,
+                                              .is_compressed = true},
+    [EVENT_MARIADB_DELETE_ROWS_COMPRESSED] = {.op = CHANGE_DELETE,
+                                              .has_extra = true,
+                                              .is_compressed = true},
 };
 
 static bool skip_extra(const struct event *event, struct cursor *cur, struct err *err)

@@ -34,7 +34,8 @@ static inline void assert_text_at(struct slice bytes, const char *expected, cons
 {
     if (slice_eq_str(bytes, expected))
         return;
-    print_error("got      " SLICE_FMT "\nexpected %s\n", SLICE_ARG(bytes), expected);
+    print_error("got      " SLICE_FMT "\nexpected %s\n", SLICE_ARG(bytes),
+                expected ? expected : "");
     _fail(file, line);
 }
 
