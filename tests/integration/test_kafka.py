@@ -209,6 +209,15 @@ def test_transactions_topic(pipeline, database):
         f"{pipeline.name}.t": 2, f"{pipeline.name}.u": 1}
 
 
+@pytest.mark.parametrize("source", ["mysql", "mariadb"], indirect=True)
+def test_unique_key_without_nulls_as_key(pipeline, database):
+    """Without a primary key: the first unique key that cannot be NULL, in its own order of columns."""
+    database.sql("CREATE TABLE t (a INT, b VARCHAR(9) NOT NULL, c INT NOT NULL, UNIQUE KEY n (a),"
+                 " UNIQUE KEY k (c, b))", "INSERT INTO t VALUES (NULL, 'x', 1), (NULL, 'x', 2)")
+    pipeline.publish()
+    assert set(by_key(pipeline.topics.table("t"))) == {b'{"c":1,"b":"x"}', b'{"c":2,"b":"x"}'}
+
+
 def test_whole_row_as_key(pipeline, database):
     pipeline.options["publish"]["keyless"] = "whole-row"
     database.sql("CREATE TABLE t (a INT, b VARCHAR(9))", "INSERT INTO t VALUES (1, 'x'), (2, NULL)",
