@@ -322,16 +322,6 @@ bool event_too_short(const struct event *event, const struct cursor *cur, struct
                   event_kind_of(event->code)->name, cursor_offset(cur), event->size);
 }
 
-bool event_finish(const struct event *event, const struct cursor *cur, struct err *err)
-{
-    if (cur->failed)
-        return event_too_short(event, cur, err);
-    if (cursor_left(cur))
-        return err_at(err, ERR_CORRUPT, cursor_offset(cur), "%s has %zu bytes too many",
-                      event_kind_of(event->code)->name, cursor_left(cur));
-    return true;
-}
-
 bool event_refuse(const struct event *event, struct err *err)
 {
     const struct event_kind *kind = event_kind_of(event->code);

@@ -133,9 +133,6 @@ void event_locate(const struct event *event, uint64_t *start, uint64_t *end);
 // A cursor over the body whose offsets count from the start of the event.
 struct cursor event_cursor(const struct event *event);
 
-// Fails with ERR_CORRUPT unless the cursor stands at the end of the event and no read failed.
-MUST_CHECK bool event_finish(const struct event *event, const struct cursor *cur, struct err *err);
-
 // ERR_CORRUPT: the event ends too early, at the cursor's offset. Always returns false.
 bool event_too_short(const struct event *event, const struct cursor *cur, struct err *err);
 

@@ -167,6 +167,14 @@ rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, s
     return NULL;
 }
 
+bool kafka_is_configured(const struct config *config, const char *key)
+{
+    for (size_t i = 0; i < config->kafka.n_properties; i++)
+        if (strcmp(config->kafka.properties[i].key, key) == 0)
+            return true;
+    return false;
+}
+
 bool kafka_open_take(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **rk, struct err *err)
 {
     char reason[REASON_BYTES];

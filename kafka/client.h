@@ -21,6 +21,9 @@ rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, s
 MUST_CHECK bool kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value,
                                struct err *err);
 
+// Whether [kafka] has the property: what a role would set by itself is then left as it is.
+bool kafka_is_configured(const struct config *config, const char *key);
+
 // Makes the handle and takes conf over, also when it fails.
 MUST_CHECK bool kafka_open_take(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **rk,
                                 struct err *err);

@@ -60,14 +60,6 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
              rd_kafka_topic_name(message->rkt));
 }
 
-static bool is_configured(const struct config *config, const char *key)
-{
-    for (size_t i = 0; i < config->kafka.n_properties; i++)
-        if (strcmp(config->kafka.properties[i].key, key) == 0)
-            return true;
-    return false;
-}
-
 // What the configuration may set otherwise: throughput against latency and memory.
 static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, struct err *err)
 {
@@ -77,10 +69,10 @@ static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, str
         {"queue.buffering.max.messages", "100000"},
     };
     for (size_t i = 0; i < sizeof tunables / sizeof *tunables; i++)
-        if (!is_configured(config, tunables[i][0]) &&
+        if (!kafka_is_configured(config, tunables[i][0]) &&
             !kafka_conf_set(conf, tunables[i][0], tunables[i][1], err))
             return false;
-    if (is_configured(config, "queue.buffering.max.kbytes"))
+    if (kafka_is_configured(config, "queue.buffering.max.kbytes"))
         return true;
     // The queue must hold the largest message twice, or it would never go in.
     char text[32] = "0";

@@ -346,15 +346,12 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 // --- open ---
 
-// Whether [kafka] has the property, or one that the client library wants ours not to be less than.
-static bool is_configured(const struct config *config, const char *key)
+// Whether [kafka] says it: by the property itself, or by one that the client library wants ours not
+// to be less than.
+static bool is_told(const struct config *config, const char *key)
 {
-    if (strcmp(key, "fetch.max.bytes") == 0 && is_configured(config, "message.max.bytes"))
-        return true;
-    for (size_t i = 0; i < config->kafka.n_properties; i++)
-        if (strcmp(config->kafka.properties[i].key, key) == 0)
-            return true;
-    return false;
+    return kafka_is_configured(config, key) || (strcmp(key, "fetch.max.bytes") == 0 &&
+                                                kafka_is_configured(config, "message.max.bytes"));
 }
 
 rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_driver *driver,
@@ -371,9 +368,9 @@ rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_dr
     if (!conf)
         return NULL;
     bool done = kafka_conf_set(conf, "group.id", group, err) &&
-                (is_configured(config, KAFKA_WAKE_PROPERTY) || kafka_wake_prepare(conf, err));
+                (kafka_is_configured(config, KAFKA_WAKE_PROPERTY) || kafka_wake_prepare(conf, err));
     for (size_t i = 0; done && i < sizeof defaults / sizeof defaults[0]; i++)
-        done = is_configured(config, defaults[i][0]) ||
+        done = is_told(config, defaults[i][0]) ||
                kafka_conf_set(conf, defaults[i][0], defaults[i][1], err);
     for (size_t i = 0; done && i < sizeof ours / sizeof ours[0]; i++)
         done = kafka_conf_set(conf, ours[i][0], ours[i][1], err);
