@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session, opening and closing: what can be refused is refused before anything is written.
+#include "publisher/session.h"
+
+#include "binlog/position_find.h"
+#include "binlog/source_live.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "kafka/client.h"
+#include "publisher/session_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_TIMEOUT_LEAST_MS 10000
+
+static enum wire_tls tls_of(const char *word)
+{
+    static const char *const words[] = {
+        [WIRE_TLS_OFF] = "off",
+        [WIRE_TLS_PREFERRED] = "preferred",
+        [WIRE_TLS_REQUIRED] = "required",
+        [WIRE_TLS_VERIFY] = "verify",
+    };
+    enum wire_tls tls = WIRE_TLS_OFF;
+    while (tls < WIRE_TLS_VERIFY && strcmp(words[tls], word) != 0)
+        tls++;
+    return tls;
+}
+
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+void session_wire_options(const struct config *config, struct wire_options *options)
+{
+    const struct config_source *source = &config->source;
+    uint64_t silent_ms = 3 * source->heartbeat_ms;
+    if (silent_ms < READ_TIMEOUT_LEAST_MS)
+        silent_ms = READ_TIMEOUT_LEAST_MS;
+    *options = (struct wire_options){
+        .host = source->host,
+        .port = (unsigned)source->port,
+        .socket = or_null(source->socket),
+        .user = source->user,
+        .password = source->password,
+        .tls = tls_of(source->tls),
+        .tls_ca = or_null(source->tls_ca),
+        .tls_cert = or_null(source->tls_cert),
+        .tls_key = or_null(source->tls_key),
+        .connect_timeout_ms = (unsigned)source->connect_timeout_ms,
+        .read_timeout_ms = (unsigned)silent_ms,
+    };
+}
+
+struct table_filter session_filter(const struct config *config)
+{
+    return (struct table_filter){config->tables.include, config->tables.exclude};
+}
+
+// A position within a transaction counts rows over the tables that passed the filter of then.
+static bool check_filter(const struct session *session, struct err *err)
+{
+    struct table_filter filter = session_filter(session->config);
+    const struct position *start = &session->start;
+    if (start->rows == 0 || start->filter == table_filter_digest(&filter))
+        return true;
+    return err_set(
+        err, ERR_REFUSED,
+        "[tables] was changed while a transaction was published in part (%llu rows after %s:%llu): "
+        "start once with the former [tables], until it is past it, or publish these rows again "
+        "with `tailrace offsets reset publisher --to %s:%llu`",
+        (unsigned long long)start->rows, start->file, (unsigned long long)start->pos, start->file,
+        (unsigned long long)start->pos);
+}
+
+static bool find_start(struct session *session, const struct wire_options *options, struct err *err)
+{
+    if (session->log.found) {
+        position_copy(&session->start, &session->log.last.position);
+        return check_filter(session, err);
+    }
+    return position_find(options, &session->server, session->config->publish.start, &session->start,
+                         err) ||
+           err_wrap(err, "[publish] start = %s", session->config->publish.start);
+}
+
+static void set_target(struct session *session)
+{
+    struct session_run *run = session->run;
+    const struct server *server = &session->server;
+    if (run->has_target)
+        return;
+    run->has_target = true;
+    gtid_set_copy(&run->target.executed, &server->executed);
+    memcpy(run->target.file, server->file, sizeof run->target.file);
+    run->target.pos = server->pos;
+}
+
+static struct topics_options topics_options_of(struct session *session)
+{
+    return (struct topics_options){
+        .config = session->config,
+        .plain = session->plain,
+        .producer = session->producer,
+        .log = &session->log,
+        .accepted = session->run->options->accepted,
+        .n_accepted = session->run->options->n_accepted,
+    };
+}
+
+// After the checkpoint is read: an older publisher that runs yet may have come further than the
+// server had when it was asked first, and that would look like another history.
+static bool ask_server_again(struct session *session, struct err *err)
+{
+    server_deinit(&session->server);
+    return server_read(session->wire, &session->server, err);
+}
+
+// Everything that can be refused; nothing is written.
+static bool check_all(struct session *session, struct err *err)
+{
+    struct wire_options options;
+    session_wire_options(session->config, &options);
+    if (!wire_connect(&options, &session->wire, err) ||
+        !server_read(session->wire, &session->server, err))
+        return false;
+    set_target(session);
+    if (!kafka_open_plain(session->config, &session->plain, err) ||
+        !checkpoint_read(session->plain, session->config, &session->log, err) ||
+        !ask_server_again(session, err) || !find_start(session, &options, err) ||
+        !server_has(session->wire, &session->server, &session->start, err))
+        return false;
+    struct topics_options topics = topics_options_of(session);
+    return topics_check(&topics, err);
+}
+
+// An older publisher of this name may have committed until it was fenced: what counts is read again
+// after that.
+static bool read_again(struct session *session, struct err *err)
+{
+    struct wire_options options;
+    session_wire_options(session->config, &options);
+    checkpoint_log_deinit(&session->log);
+    return checkpoint_read(session->plain, session->config, &session->log, err) &&
+           (!session->log.found ||
+            (ask_server_again(session, err) && find_start(session, &options, err) &&
+             server_has(session->wire, &session->server, &session->start, err)));
+}
+
+static bool send_message(void *into, const struct message *message, struct err *err)
+{
+    struct session *session = into;
+    return producer_send(session->producer, message, err);
+}
+
+static bool open_topics(struct session *session, struct err *err)
+{
+    const struct config_publish *publish = &session->config->publish;
+    const struct encoder_options encoder = {
+        .tombstones = publish->tombstones,
+        .whole_row = strcmp(publish->keyless, "whole-row") == 0,
+        .send = send_message,
+        .into = session,
+    };
+    struct topics_options options = topics_options_of(session);
+    encoder_init(&session->encoder, &encoder);
+    session->topics = topics_new(&options);
+    return topics_special(session->topics, "checkpoint", &session->checkpoints, err) &&
+           (!publish->ddl_topic || topics_special(session->topics, "ddl", &session->ddl, err)) &&
+           (!publish->transactions_topic ||
+            topics_special(session->topics, "transactions", &session->transactions, err)) &&
+           topics_record_accepted(session->topics, err);
+}
+
+static bool open_producer(struct session *session, struct err *err)
+{
+    session->producer = producer_open(session->config, err);
+    return session->producer &&
+           (session->log.exists || checkpoint_create(session->plain, session->config, err)) &&
+           producer_init(session->producer, err) && read_again(session, err) &&
+           open_topics(session, err) && session_commit(session, &session->start, true, err);
+}
+
+// By GTID set where the server has them; by file and position where it has not, or where a position
+// was given so.
+static bool open_reader(struct session *session, struct err *err)
+{
+    const struct position *start = &session->start;
+    const struct config_source *config = &session->config->source;
+    bool by_gtid = session->server.gtid_mode &&
+                   (!gtid_set_is_empty(&start->executed) || start->file[0] == '\0');
+    const struct wire_dump dump = {
+        .executed = by_gtid ? &start->executed : NULL,
+        .file = by_gtid ? NULL : start->file,
+        .pos = start->pos,
+        .server_id = (uint32_t)config->server_id,
+        .heartbeat_ms = (unsigned)config->heartbeat_ms,
+    };
+    session->reader_options = (struct reader_options){
+        .source_name = config->name,
+        .version = TAILRACE_VERSION,
+        .filter = session_filter(session->config),
+        .start = start,
+        .verify_checksums = true,
+        .needs_names = true,
+    };
+    struct wire *wire = session->wire;
+    session->wire = NULL;
+    struct source *source = source_live_open_take(wire, &dump, SOURCE_LIVE_RING_BYTES, err);
+    if (!source)
+        return false;
+    session->resuming = start->rows > 0;
+    session->reader = reader_open_take(source, &session->reader_options, err);
+    return session->reader != NULL;
+}
+
+void session_log_position(const char *event, const struct session *session,
+                          const struct position *position)
+{
+    struct buf executed = {0};
+    gtid_set_write(&executed, &position->executed);
+    log_info(event,
+             LOG_FIELDS(log_str("name", session->config->source.name),
+                        log_slice("gtid", buf_bytes(&executed)), log_str("file", position->file),
+                        log_u64("pos", position->pos), log_u64("rows", position->rows)));
+    buf_deinit(&executed);
+}
+
+struct session *session_open(struct session_run *run, struct err *err)
+{
+    struct session *session = mem_zalloc(sizeof *session);
+    session->run = run;
+    session->config = run->config;
+    session->settled = true;
+    if (!check_all(session, err) || !open_producer(session, err) || !open_reader(session, err)) {
+        session_close(session);
+        return NULL;
+    }
+    session_log_position("started", session, &session->start);
+    return session;
+}
+
+void session_close(struct session *session)
+{
+    if (!session)
+        return;
+    struct session_run *run = session->run;
+    if (session->producer) {
+        const struct producer_counts *counts = producer_counts(session->producer);
+        run->messages += counts->messages;
+        run->bytes += counts->bytes;
+        run->commits += counts->commits;
+        producer_abort(session->producer);
+    }
+    if (session->reader)
+        reader_close(session->reader);
+    encoder_deinit(&session->encoder);
+    topics_free(session->topics);
+    producer_close(session->producer);
+    checkpoint_log_deinit(&session->log);
+    if (session->plain)
+        rd_kafka_destroy(session->plain);
+    if (session->wire)
+        wire_close(session->wire);
+    server_deinit(&session->server);
+    position_deinit(&session->start);
+    checkpoint_deinit(&session->checkpoint);
+    buf_deinit(&session->key);
+    buf_deinit(&session->value);
+    buf_deinit(&session->truncate);
+    free(session);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session state: what the files of a session share. session_open.c makes it, session_take.c sends
+// what the reader hands out, session.c loops and commits.
+#ifndef TAILRACE_PUBLISHER_SESSION_STATE_H
+#define TAILRACE_PUBLISHER_SESSION_STATE_H
+
+#include "binlog/reader.h"
+#include "binlog/server.h"
+#include "publisher/encoder.h"
+#include "publisher/producer.h"
+#include "publisher/session.h"
+#include "publisher/topics.h"
+
+struct session {
+    struct session_run *run;
+    const struct config *config;
+    struct wire *wire; // until the dump takes it
+    struct server server;
+    rd_kafka_t *plain;
+    struct checkpoint_log log;
+    struct position start;
+    struct producer *producer;
+    struct topics *topics;
+    struct topic *checkpoints;
+    struct topic *ddl;          // NULL: not wanted
+    struct topic *transactions; // NULL: not wanted
+    struct encoder encoder;
+    struct reader_options reader_options; // borrowed by the reader
+    struct reader *reader;
+    struct checkpoint checkpoint; // written last
+    struct buf key;
+    struct buf value;
+    char gtid[GTID_TEXT_MAX];                       // of the transaction read last
+    char transaction[CHECKPOINT_TRANSACTION_BYTES]; // whose changes are being sent; "" = none
+    struct buf truncate;                            // a truncation that was met, for its refusal
+    bool resuming;                                  // the first transaction is out in part
+    bool settled;          // no change or statement is half done: a commit may follow
+    unsigned rows_back;    // changes that the reader handed out and that were refused
+    uint64_t begun_ms;     // steady; the first message since the last commit, 0 = none
+    uint64_t committed_ms; // steady
+};
+
+// session_open.c
+struct table_filter session_filter(const struct config *config);
+void session_log_position(const char *event, const struct session *session,
+                          const struct position *position);
+
+// Sends one item of the reader. In session_take.c.
+MUST_CHECK bool session_take(struct session *session, const struct reader_item *item,
+                             struct err *err);
+
+// Commits what was sent, with the checkpoint at this position. In session.c.
+MUST_CHECK bool session_commit(struct session *session, const struct position *position,
+                               bool running, struct err *err);
+
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session, items: each item of the reader becomes messages of the open Kafka transaction.
+#define _POSIX_C_SOURCE 200809L // strtok_r
+#include "common/clock.h"
+#include "common/mem.h"
+#include "publisher/notices.h"
+#include "publisher/session_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// `text` as a C string of at most `size` bytes with its NUL.
+static void keep_text(char *to, size_t size, struct slice text)
+{
+    size_t n = text.len < size ? text.len : size - 1;
+    if (n)
+        memcpy(to, text.ptr, n);
+    to[n] = '\0';
+}
+
+// Sends what lies in session->key and session->value.
+static bool send_notice(struct session *session, const struct topic *topic, struct err *err)
+{
+    struct message message = {
+        .topic = topic->handle,
+        .key = buf_bytes(&session->key),
+        .value = buf_bytes(&session->value),
+    };
+    if (session->key.len == 0)
+        message.key = (struct slice){NULL, 0};
+    return producer_send(session->producer, &message, err);
+}
+
+static bool send_begin(struct session *session, const struct change *change, struct err *err)
+{
+    for (struct topic *topic = topics_first(session->topics); topic; topic = topic->next)
+        topic->transaction_changes = 0;
+    buf_clear(&session->key);
+    buf_clear(&session->value);
+    notice_write_key(&session->key, change->transaction);
+    notice_write_begin(&session->value, change->transaction, change->source.ts_us / 1000);
+    return send_notice(session, session->transactions, err);
+}
+
+// One "topic=n" of a checkpoint's counts.
+static bool restore_count(struct session *session, char *item, struct err *err)
+{
+    char *equals = strchr(item, '=');
+    if (!equals)
+        return err_set(err, ERR_CORRUPT, "checkpoint: counts have the item \"%s\"", item);
+    *equals = '\0';
+    const struct checkpoint_topic *recorded = checkpoint_log_topic(&session->log, item);
+    struct topic *topic;
+    if (!recorded)
+        return err_set(err, ERR_CORRUPT, "checkpoint: topic %s is counted and not recorded", item);
+    const struct table table = {.db = slice_of_str(recorded->db),
+                                .name = slice_of_str(recorded->table)};
+    if (!topics_of_table(session->topics, &table, &topic, err))
+        return false;
+    topic->transaction_changes = strtoull(equals + 1, NULL, 10);
+    return true;
+}
+
+static bool restore_counts(struct session *session, struct err *err)
+{
+    char *text = mem_strdup(buf_cstr(&session->log.last.counts));
+    char *rest = NULL;
+    bool ok = true;
+    for (char *item = strtok_r(text, ",", &rest); ok && item; item = strtok_r(NULL, ",", &rest))
+        ok = restore_count(session, item, err);
+    free(text);
+    return ok;
+}
+
+// The rest of a transaction that is out in part. After a failover the next transaction may be
+// another one.
+static bool resume(struct session *session, const struct change *change, struct err *err)
+{
+    const char *expected = session->log.last.transaction;
+    session->resuming = false;
+    if (*expected && !slice_eq_str(change->transaction, expected))
+        return err_set(
+            err, ERR_REFUSED,
+            "%llu rows of the transaction %s are published, but this server goes on with " SLICE_FMT
+            ": connect to the server %s until the transaction is complete",
+            (unsigned long long)session->start.rows, expected, SLICE_ARG(change->transaction),
+            session->log.last.position.server_uuid);
+    if (session->transactions && !restore_counts(session, err))
+        return false;
+    keep_text(session->transaction, sizeof session->transaction, change->transaction);
+    return true;
+}
+
+// After the first change of a transaction: BEGIN is in another topic, so their order tells nothing,
+// and a change that is refused leaves nothing half sent.
+static bool enter_transaction(struct session *session, const struct change *change, struct err *err)
+{
+    keep_text(session->transaction, sizeof session->transaction, change->transaction);
+    return !session->transactions || send_begin(session, change, err);
+}
+
+static bool send_end(struct session *session, struct err *err)
+{
+    struct slice transaction = slice_of_str(session->transaction);
+    uint64_t ts_ms = reader_position(session->reader)->ts_us / 1000;
+    buf_clear(&session->key);
+    buf_clear(&session->value);
+    notice_write_key(&session->key, transaction);
+    notice_write_end(&session->value, transaction, ts_ms, topics_first(session->topics));
+    return send_notice(session, session->transactions, err);
+}
+
+// When it fails before anything of the change is out, the position before it still holds; a topic
+// and its record in the checkpoint do no harm without it.
+static bool send_change(struct session *session, const struct change *change,
+                        const struct topic *topic, struct err *err)
+{
+    uint64_t sent = producer_counts(session->producer)->messages;
+    if (encoder_change(&session->encoder, change, topic, clock_now_ms(), err))
+        return true;
+    session->settled = producer_counts(session->producer)->messages == sent;
+    return false;
+}
+
+static bool take_change(struct session *session, const struct change *change, struct err *err)
+{
+    struct topic *topic;
+    session->rows_back = 1;
+    if ((session->resuming && !resume(session, change, err)) ||
+        !encoder_check(&session->encoder, change, err))
+        return false;
+    if (!topics_of_table(session->topics, change->table, &topic, err))
+        return err_wrap(err, SLICE_FMT ":%llu", SLICE_ARG(change->source.file),
+                        (unsigned long long)change->source.pos);
+    if (!send_change(session, change, topic, err))
+        return false;
+    session->settled = session->transaction[0] || enter_transaction(session, change, err);
+    if (!session->settled)
+        return false;
+    topic->transaction_changes++;
+    session->run->changes++;
+    session->rows_back = 0;
+    return true;
+}
+
+// A truncation of a table that is read: until copies can be truncated too, to go on would leave
+// them full of rows that are gone. What came before it is committed, then the statement's own end
+// tells the position behind it.
+static bool begin_truncate(struct session *session, const struct ddl *ddl, struct err *err)
+{
+    buf_clear(&session->truncate);
+    buf_printf(&session->truncate, SLICE_FMT "." SLICE_FMT " is truncated at " SLICE_FMT ":%llu",
+               SLICE_ARG(ddl->db), SLICE_ARG(ddl->table), SLICE_ARG(ddl->source.file),
+               (unsigned long long)ddl->source.pos);
+    return session_commit(session, reader_position(session->reader), false, err);
+}
+
+static bool refuse_truncate(struct session *session, struct slice gtid, struct err *err)
+{
+    const struct position *behind = reader_position(session->reader);
+    return err_set(
+        err, ERR_UNSUPPORTED,
+        "table %s (GTID " SLICE_FMT "): this version does not carry a truncation to the "
+        "copies. Either leave the table out with [tables] exclude, or empty its copies and "
+        "go on with `tailrace offsets reset publisher --to %s:%llu`",
+        buf_cstr(&session->truncate), SLICE_ARG(gtid), behind->file,
+        (unsigned long long)behind->pos);
+}
+
+static bool take_ddl(struct session *session, const struct ddl *ddl, struct err *err)
+{
+    struct table_filter filter = session_filter(session->config);
+    session->settled = false; // until its READER_COMMIT
+    if (ddl->kind == DDL_TRUNCATE_TABLE && table_filter_wants(&filter, ddl->db, ddl->table))
+        return begin_truncate(session, ddl, err);
+    if (!session->ddl)
+        return true;
+    buf_clear(&session->key);
+    buf_clear(&session->value);
+    notice_write_ddl(&session->value, ddl);
+    return send_notice(session, session->ddl, err);
+}
+
+static bool take_commit(struct session *session, const struct reader_item *item, struct err *err)
+{
+    keep_text(session->gtid, sizeof session->gtid, item->gtid);
+    if (session->truncate.len > 0)
+        return refuse_truncate(session, item->gtid, err);
+    session->settled = !session->transactions || !session->transaction[0] || send_end(session, err);
+    session->resuming = false;
+    session->transaction[0] = '\0';
+    return session->settled;
+}
+
+bool session_take(struct session *session, const struct reader_item *item, struct err *err)
+{
+    switch (item->kind) {
+    case READER_CHANGE:
+        return take_change(session, item->change, err);
+    case READER_DDL:
+        return take_ddl(session, item->ddl, err);
+    case READER_COMMIT:
+        return take_commit(session, item, err);
+    case READER_END:
+        return err_set(err, ERR_RETRY, "the server ended the dump");
+    case READER_BEGIN:
+    case READER_IDLE:
+        return true;
+    }
+    return err_set(err, ERR_INTERNAL, "an item of kind %d", (int)item->kind);
+}
