@@ -1,193 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON tape: see json_tape.h. yajl does the grammar and calls back for each token with the bytes
-// consumed so far, which is where the token ends; it starts behind the token before it, past
-// spaces, commas and colons. yajl puts '?' for half a surrogate pair and lets some invalid UTF-8
-// pass, so strings are decoded and checked here.
+// JSON tape: see json_tape.h.
 #include "record/json_tape.h"
 
-#include "common/mem.h"
+#include "record/json_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <yajl/yajl_parse.h>
-
-#define FIRST_TOKENS 64
-
-struct parse {
-    struct json_tape *tape;
-    struct err *err;
-    yajl_handle yajl;
-    unsigned levels;
-    unsigned depth;                     // open containers
-    size_t last_end;                    // of the last token down to `levels`
-    uint32_t open[JSON_LEVELS_MAX + 1]; // token numbers of the open containers
-    struct json_token key;              // only the key's fields: the name read last
-};
-
-// The allocator of yajl: from the tape's arena, the size in front because realloc has to know it.
-struct piece {
-    _Alignas(max_align_t) size_t size;
-};
-
-static void *piece_alloc(void *ctx, size_t size)
-{
-    struct piece *piece = arena_alloc(ctx, sizeof *piece + size);
-    piece->size = size;
-    return piece + 1;
-}
-
-static void *piece_realloc(void *ctx, void *ptr, size_t size)
-{
-    void *more = piece_alloc(ctx, size);
-    size_t old = ptr ? ((struct piece *)ptr - 1)->size : 0;
-    if (ptr)
-        memcpy(more, ptr, old < size ? old : size);
-    return more;
-}
-
-static void piece_free(void *ctx, void *ptr)
-{
-    (void)ctx;
-    (void)ptr; // goes with the arena
-}
 
 static bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
-
-static size_t next_start(const struct parse *parse)
-{
-    struct slice text = parse->tape->text;
-    size_t at = parse->last_end;
-    while (at < text.len && (text.ptr[at] == ',' || text.ptr[at] == ':' || is_space(text.ptr[at])))
-        at++;
-    return at;
-}
-
-// Adds a token that ends where yajl is; a container's end is set later. 1 as yajl's "go on", 0 on
-// too many.
-static int add_token(struct parse *parse, enum json_kind kind)
-{
-    struct json_tape *tape = parse->tape;
-    if (parse->depth > parse->levels)
-        return 1;
-    if (tape->n_tokens == JSON_TOKENS_MAX) {
-        err_at(parse->err, ERR_CORRUPT, tape->base + parse->last_end,
-               "JSON text with more than %d members", JSON_TOKENS_MAX);
-        return 0;
-    }
-    if (tape->n_tokens == tape->cap_tokens) {
-        tape->cap_tokens = tape->cap_tokens ? 2 * tape->cap_tokens : FIRST_TOKENS;
-        tape->tokens = mem_realloc(tape->tokens, tape->cap_tokens * sizeof *tape->tokens);
-    }
-    struct json_token *token = &tape->tokens[tape->n_tokens++];
-    *token = parse->key;
-    token->kind = kind;
-    token->start = (uint32_t)next_start(parse);
-    token->end = (uint32_t)yajl_get_bytes_consumed(parse->yajl);
-    token->next = (uint32_t)tape->n_tokens;
-    parse->last_end = token->end;
-    parse->key = (struct json_token){0};
-    return 1;
-}
-
-static int on_null(void *ctx)
-{
-    return add_token(ctx, JSON_NULL);
-}
-
-static int on_bool(void *ctx, int v)
-{
-    (void)v;
-    return add_token(ctx, JSON_BOOL);
-}
-
-static int on_number(void *ctx, const char *text, size_t len)
-{
-    (void)text;
-    (void)len;
-    return add_token(ctx, JSON_NUMBER);
-}
-
-static int on_string(void *ctx, const unsigned char *text, size_t len)
-{
-    struct parse *parse = ctx;
-    struct json_tape *tape = parse->tape;
-    (void)len;
-    if (!add_token(parse, JSON_STRING))
-        return 0;
-    if (parse->depth <= parse->levels) {
-        struct json_token *token = &tape->tokens[tape->n_tokens - 1];
-        token->escaped = text != tape->text.ptr + token->start + 1;
-    }
-    return 1;
-}
-
-static int on_key(void *ctx, const unsigned char *text, size_t len)
-{
-    struct parse *parse = ctx;
-    (void)len;
-    if (parse->depth > parse->levels)
-        return 1;
-    parse->key.key_start = (uint32_t)next_start(parse) + 1;
-    parse->last_end = yajl_get_bytes_consumed(parse->yajl);
-    parse->key.key_end = (uint32_t)parse->last_end - 1;
-    parse->key.key_escaped = text != parse->tape->text.ptr + parse->key.key_start;
-    return 1;
-}
-
-static int on_start(struct parse *parse, enum json_kind kind)
-{
-    if (!add_token(parse, kind))
-        return 0;
-    if (parse->depth == JSON_DEPTH_MAX) {
-        err_at(parse->err, ERR_CORRUPT,
-               parse->tape->base + yajl_get_bytes_consumed(parse->yajl) - 1,
-               "JSON text deeper than %d levels", JSON_DEPTH_MAX);
-        return 0;
-    }
-    if (parse->depth <= parse->levels)
-        parse->open[parse->depth] = (uint32_t)parse->tape->n_tokens - 1;
-    parse->depth++;
-    return 1;
-}
-
-static int on_map_start(void *ctx)
-{
-    return on_start(ctx, JSON_OBJECT);
-}
-
-static int on_array_start(void *ctx)
-{
-    return on_start(ctx, JSON_ARRAY);
-}
-
-static int on_end(void *ctx)
-{
-    struct parse *parse = ctx;
-    struct json_tape *tape = parse->tape;
-    parse->depth--;
-    if (parse->depth > parse->levels)
-        return 1;
-    struct json_token *token = &tape->tokens[parse->open[parse->depth]];
-    token->end = (uint32_t)yajl_get_bytes_consumed(parse->yajl);
-    token->next = (uint32_t)tape->n_tokens;
-    parse->last_end = token->end;
-    return 1;
-}
-
-static const yajl_callbacks callbacks = {
-    .yajl_null = on_null,
-    .yajl_boolean = on_bool,
-    .yajl_number = on_number,
-    .yajl_string = on_string,
-    .yajl_start_map = on_map_start,
-    .yajl_map_key = on_key,
-    .yajl_end_map = on_end,
-    .yajl_start_array = on_array_start,
-    .yajl_end_array = on_end,
-};
 
 // Length of the UTF-8 sequence at ptr, 0 when it is none: RFC 3629's table, without surrogates and
 // over-long forms.
@@ -246,44 +69,17 @@ static bool check_text(const struct json_tape *tape, struct err *err)
     return true;
 }
 
-// yajl stands behind the token that is wrong; what follows the end of the whole text is found by
-// that.
-static bool parse_failed(struct parse *parse)
-{
-    const char *text = (const char *)yajl_get_error(parse->yajl, 0, NULL, 0);
-    bool trailing = parse->depth == 0 && parse->tape->n_tokens > 0;
-    size_t offset = trailing ? next_start(parse) : yajl_get_bytes_consumed(parse->yajl);
-    return err_at(parse->err, ERR_CORRUPT, parse->tape->base + offset, "no JSON: " SLICE_FMT,
-                  (int)strcspn(text, "\n"), text);
-}
-
 bool json_tape_parse(struct json_tape *tape, struct slice text, size_t base, unsigned levels,
                      struct err *err)
 {
-    struct parse parse = {.tape = tape, .err = err, .levels = levels};
-    yajl_alloc_funcs alloc = {piece_alloc, piece_realloc, piece_free, &tape->memory};
     tape->text = text;
     tape->base = base;
-    tape->n_tokens = 0;
-    if (!check_text(tape, err))
-        return false;
-    arena_reset(&tape->memory);
-    parse.yajl = yajl_alloc(&callbacks, &alloc, &parse);
-    yajl_config(parse.yajl, yajl_dont_validate_strings, 1);
-    yajl_status status = yajl_parse(parse.yajl, text.ptr, text.len);
-    if (status == yajl_status_client_canceled)
-        return false;
-    if (status == yajl_status_error)
-        return parse_failed(&parse);
-    if (yajl_complete_parse(parse.yajl) != yajl_status_ok)
-        return err_at(err, ERR_CORRUPT, base + text.len, "JSON text ends early");
-    return true;
+    return check_text(tape, err) && json_scan(tape, levels, err);
 }
 
 void json_tape_deinit(struct json_tape *tape)
 {
     free(tape->tokens);
-    arena_deinit(&tape->memory);
     *tape = (struct json_tape){0};
 }
 
@@ -353,7 +149,7 @@ static uint32_t take_unicode(const uint8_t **pos, const uint8_t *end)
     return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
-// Decodes escapes that yajl found well-formed. The content is never longer than its text.
+// Decodes escapes that are well-formed. The content is never longer than its text.
 static bool unescape(const struct json_tape *tape, struct slice raw, struct arena *arena,
                      struct slice *content, struct err *err)
 {

@@ -33,7 +33,6 @@ struct json_tape {
     struct json_token *tokens;
     size_t n_tokens;
     size_t cap_tokens;
-    struct arena memory; // of the parser, during one parse
 };
 
 // {0} is an empty tape; deinit frees it. Parsing again keeps the memory.
