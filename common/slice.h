@@ -38,4 +38,13 @@ static inline bool slice_eq_str(struct slice a, const char *text)
     return slice_eq(a, slice_of_str(text));
 }
 
+// `text` as a C string of at most `size` bytes with its NUL; what is longer is cut off.
+static inline void slice_to_str(char *to, size_t size, struct slice text)
+{
+    size_t n = text.len < size ? text.len : size - 1;
+    if (n)
+        memcpy(to, text.ptr, n);
+    to[n] = '\0';
+}
+
 #endif

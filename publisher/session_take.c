@@ -10,15 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// `text` as a C string of at most `size` bytes with its NUL.
-static void keep_text(char *to, size_t size, struct slice text)
-{
-    size_t n = text.len < size ? text.len : size - 1;
-    if (n)
-        memcpy(to, text.ptr, n);
-    to[n] = '\0';
-}
-
 // Sends what lies in session->key and session->value.
 static bool send_notice(struct session *session, const struct topic *topic, struct err *err)
 {
@@ -88,7 +79,7 @@ static bool resume(struct session *session, const struct change *change, struct 
             session->log.last.position.server_uuid);
     if (session->transactions && !restore_counts(session, err))
         return false;
-    keep_text(session->transaction, sizeof session->transaction, change->transaction);
+    slice_to_str(session->transaction, sizeof session->transaction, change->transaction);
     return true;
 }
 
@@ -96,7 +87,7 @@ static bool resume(struct session *session, const struct change *change, struct 
 // and a change that is refused leaves nothing half sent.
 static bool enter_transaction(struct session *session, const struct change *change, struct err *err)
 {
-    keep_text(session->transaction, sizeof session->transaction, change->transaction);
+    slice_to_str(session->transaction, sizeof session->transaction, change->transaction);
     return !session->transactions || send_begin(session, change, err);
 }
 
@@ -184,7 +175,7 @@ static bool take_ddl(struct session *session, const struct ddl *ddl, struct err 
 
 static bool take_commit(struct session *session, const struct reader_item *item, struct err *err)
 {
-    keep_text(session->gtid, sizeof session->gtid, item->gtid);
+    slice_to_str(session->gtid, sizeof session->gtid, item->gtid);
     if (session->truncate.len > 0)
         return refuse_truncate(session, item->gtid, err);
     session->settled = !session->transactions || !session->transaction[0] || send_end(session, err);

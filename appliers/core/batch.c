@@ -190,8 +190,8 @@ static void note_position(struct batch *batch, const struct batch_record *record
 {
     struct batch_partition *partition = &batch->partitions[record->partition];
     const struct origin *source = &record->change.source;
-    snprintf(partition->gtid, sizeof partition->gtid, SLICE_FMT, SLICE_ARG(source->gtid));
-    snprintf(partition->file, sizeof partition->file, SLICE_FMT, SLICE_ARG(source->file));
+    slice_to_str(partition->gtid, sizeof partition->gtid, source->gtid);
+    slice_to_str(partition->file, sizeof partition->file, source->file);
     partition->pos = source->pos;
     partition->ts_us = source->ts_us;
     partition->next = record->offset + 1;

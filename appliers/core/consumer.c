@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #define POLL_MS 50
+#define POLLS_A_LOOK 16 // while records come: the clock is not asked for each
 #define FULL_WAIT_MS 50
 #define PAUSE_AFTER_MS 1000
 #define DROP_WAIT_MS 5000
@@ -549,9 +550,10 @@ static void count_taken(struct consumer *consumer, const rd_kafka_message_t *mes
     kafka_wake(consumer->wake);
 }
 
-static bool poll_once(struct consumer *consumer, struct err *err)
+static bool poll_once(struct consumer *consumer, bool *got, struct err *err)
 {
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, POLL_MS);
+    *got = message != NULL;
     if (consumer->failed) {
         *err = consumer->err;
         if (message)
@@ -625,10 +627,13 @@ static bool check_workers(struct consumer *consumer, struct err *err)
 bool consumer_run(struct consumer *consumer, struct err *err)
 {
     uint64_t looked_ms = 0, committed_ms = clock_steady_ms();
-    while (!stop_requested()) {
-        if (!poll_once(consumer, err))
+    for (unsigned polls = 0; !stop_requested(); polls++) {
+        bool got;
+        if (!poll_once(consumer, &got, err))
             return false;
         push_pending(consumer);
+        if (got && polls % POLLS_A_LOOK > 0)
+            continue;
         uint64_t now_ms = clock_steady_ms();
         if (now_ms - looked_ms < POLL_MS)
             continue;

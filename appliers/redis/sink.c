@@ -13,6 +13,7 @@
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
 #include "common/mem.h"
+#include "record/number_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #define TRIES 5
 #define FLUSH_BYTES 65536
+#define LENGTH_BYTES 24 // of the protocol: a letter, up to 20 digits, CR LF
 
 struct sink {
     struct pipeline pipeline;
@@ -83,23 +85,31 @@ static bool flush(struct pipeline *pipeline, struct err *err)
     return true;
 }
 
+// A length of the protocol: "$3\r\n", "*2\r\n".
+static void put_length(struct buf *out, char kind, size_t n)
+{
+    uint8_t *to = buf_reserve(out, LENGTH_BYTES);
+    uint8_t *start = to;
+    *to++ = (uint8_t)kind;
+    to = number_put_u64(to, n);
+    *to++ = '\r';
+    *to++ = '\n';
+    out->len += (size_t)(to - start);
+}
+
+// The command is put together here, as the library's own way costs several allocations for each.
 bool pipeline_add(struct pipeline *pipeline, size_t n, const struct slice *args, struct err *err)
 {
-    const char *few_texts[PIPELINE_ARGS_MAX] = {0};
-    size_t few_lengths[PIPELINE_ARGS_MAX] = {0};
-    bool is_few = n <= PIPELINE_ARGS_MAX;
-    const char **texts = is_few ? few_texts : mem_alloc(n * sizeof *texts);
-    size_t *lengths = is_few ? few_lengths : mem_alloc(n * sizeof *lengths);
+    struct buf *command = &pipeline->command;
+    buf_clear(command);
+    put_length(command, '*', n);
     for (size_t i = 0; i < n; i++) {
-        texts[i] = args[i].len ? (const char *)args[i].ptr : "";
-        lengths[i] = args[i].len;
+        put_length(command, '$', args[i].len);
+        buf_slice(command, args[i]);
+        buf_append(command, "\r\n", 2);
     }
-    int status = redisAppendCommandArgv(pipeline->context, (int)n, texts, lengths);
-    if (!is_few) {
-        free((void *)texts);
-        free(lengths);
-    }
-    if (status != REDIS_OK)
+    if (redisAppendFormattedCommand(pipeline->context, (const char *)command->ptr, command->len) !=
+        REDIS_OK)
         return connection_lost(err, pipeline->context);
     pipeline->n_pending++;
     return sdslen(pipeline->context->obuf) < FLUSH_BYTES || flush(pipeline, err);
@@ -239,6 +249,7 @@ static void redis_close(struct sink *sink)
         return;
     if (sink->pipeline.context)
         redisFree(sink->pipeline.context);
+    buf_deinit(&sink->pipeline.command);
     buf_deinit(&sink->key);
     buf_deinit(&sink->fields);
     free(sink->args);

@@ -4,18 +4,18 @@
 #define TAILRACE_APPLIERS_REDIS_SINK_H
 
 #include "appliers/core/sink.h"
+#include "common/buf.h"
 
 #include <hiredis/hiredis.h>
 
 extern const struct sink_driver redis_driver;
-
-#define PIPELINE_ARGS_MAX 32
 
 // Commands that were sent and whose replies are still to be read. What is appended is written out
 // in pieces, so the memory that it takes does not grow with the number of commands.
 struct pipeline {
     redisContext *context;
     size_t n_pending;
+    struct buf command; // being put together
 };
 
 // Appends one command of n arguments. ERR_RETRY when the connection is lost.
