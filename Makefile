@@ -26,7 +26,7 @@ COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
-KAFKA := kafka/client.c kafka/wake.c
+KAFKA := kafka/client.c kafka/partition.c kafka/wake.c
 DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal.c binlog/event.c binlog/json_diff.c \
 	binlog/jsonb.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \

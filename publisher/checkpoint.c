@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/partition.h"
 #include "record/json_writer.h"
 
 #include <stdio.h>
@@ -14,8 +15,6 @@
 #include <yajl/yajl_tree.h>
 
 #define VERSION 1
-#define CONSUME_MS 100
-#define NEW_TOPIC_PAUSE_MS 50
 #define TOPIC_PARTITIONS_MAX 100000
 #define KEY_CHECKPOINT "{\"kind\":\"checkpoint\"}"
 
@@ -228,70 +227,10 @@ const struct checkpoint_topic *checkpoint_log_topic(const struct checkpoint_log 
     return find_topic(log, topic);
 }
 
-// One message of the consumer: a record, or the end of the partition.
-static bool take_message(struct checkpoint_log *log, const rd_kafka_message_t *message, bool *end,
-                         struct err *err)
+static bool take_message(void *into, const rd_kafka_message_t *message, struct err *err)
 {
-    const char *topic = rd_kafka_topic_name(message->rkt);
-    *end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-    if (*end)
-        return true;
-    if (message->err)
-        return kafka_err(err, message->err, topic);
-    if (checkpoint_log_take(log, slice_of(message->key, message->key_len),
-                            slice_of(message->payload, message->len), err))
-        return true;
-    return err_wrap(err, "topic %s, offset %lld", topic, (long long)message->offset);
-}
-
-static bool fail_slow(const rd_kafka_topic_t *topic, struct err *err)
-{
-    return err_set(err, ERR_RETRY, "topic %s cannot be read to its end within %d s",
-                   rd_kafka_topic_name(topic), KAFKA_TIMEOUT_MS / 1000);
-}
-
-// Where the topic ends now. A broker may hear of a new topic later than the one that told us of it.
-static bool find_end(rd_kafka_t *rk, const char *name, int64_t *end, struct err *err)
-{
-    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
-    int64_t first;
-    while (!kafka_watermarks(rk, name, 0, &first, end, err)) {
-        bool may_pass = err->class == ERR_UNAVAILABLE || err->class == ERR_RETRY;
-        if (!may_pass || clock_steady_ms() > until_ms)
-            return false;
-        if (!stop_sleep_ms(NEW_TOPIC_PAUSE_MS))
-            return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
-    }
-    return true;
-}
-
-// To the offset: a publisher that is running may write faster than the end can be reached.
-static bool read_to(rd_kafka_topic_t *topic, int64_t offset, struct checkpoint_log *log,
-                    struct err *err)
-{
-    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
-    bool end = offset == 0;
-    while (!end) {
-        rd_kafka_message_t *message = rd_kafka_consume(topic, 0, CONSUME_MS);
-        if (!message && clock_steady_ms() > until_ms)
-            return fail_slow(topic, err);
-        if (!message && stop_requested())
-            return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
-        if (!message)
-            continue;
-        // A leader that is being chosen, just after the topic was made: the consumer goes on.
-        bool is_passing = kafka_err_class(message->err) == ERR_RETRY;
-        bool ok = is_passing || take_message(log, message, &end, err);
-        end = end || (!is_passing && message->offset + 1 >= offset);
-        rd_kafka_message_destroy(message);
-        if (!ok)
-            return false;
-        if (!is_passing)
-            until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
-        else if (clock_steady_ms() > until_ms)
-            return fail_slow(topic, err);
-    }
-    return true;
+    return checkpoint_log_take(into, slice_of(message->key, message->key_len),
+                               slice_of(message->payload, message->len), err);
 }
 
 bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpoint_log *log,
@@ -299,34 +238,20 @@ bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpo
 {
     struct buf name = {0};
     int32_t n_partitions;
-    int64_t end;
-    rd_kafka_topic_t *topic = NULL;
+    int64_t first;
     checkpoint_topic_name(&name, config->source.name);
-    bool ok = kafka_partition_count(rk, buf_cstr(&name), &n_partitions, err);
-    log->exists = ok && n_partitions > 0;
-    if (!log->exists)
-        goto out;
-    if (n_partitions != 1) {
-        ok = err_set(err, ERR_REFUSED, "topic %s has %d partitions; a checkpoint needs 1",
-                     buf_cstr(&name), (int)n_partitions);
-        goto out;
-    }
-    ok = find_end(rk, buf_cstr(&name), &end, err);
-    if (!ok)
-        goto out;
-    topic = rd_kafka_topic_new(rk, buf_cstr(&name), NULL);
-    ok = topic && !rd_kafka_consume_start(topic, 0, RD_KAFKA_OFFSET_BEGINNING);
-    if (!ok) {
-        kafka_err(err, rd_kafka_last_error(), buf_cstr(&name));
-        goto out;
-    }
-    ok = read_to(topic, end, log, err);
-    rd_kafka_consume_stop(topic, 0);
-out:
-    if (topic)
-        rd_kafka_topic_destroy(topic);
+    struct partition_range range = {
+        .rk = rk, .topic = buf_cstr(&name), .from = RD_KAFKA_OFFSET_BEGINNING};
+    bool done = kafka_partition_count(rk, range.topic, &n_partitions, err);
+    log->exists = done && n_partitions > 0;
+    if (log->exists && n_partitions != 1)
+        done = err_set(err, ERR_REFUSED, "topic %s has %d partitions; a checkpoint needs 1",
+                       range.topic, (int)n_partitions);
+    if (done && log->exists)
+        done = partition_end(rk, range.topic, 0, &first, &range.to, err) &&
+               partition_read(&range, take_message, log, err);
     buf_deinit(&name);
-    return ok;
+    return done;
 }
 
 bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err)
