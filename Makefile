@@ -35,10 +35,11 @@ LIVE := binlog/position_find.c binlog/ring.c binlog/server.c binlog/source_live.
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_take.c publisher/topics.c
-APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/main.c \
+APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/guard.c appliers/core/main.c \
 	appliers/core/offsets.c appliers/core/worker.c
-MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c appliers/mongodb/sink.c
-REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/sink.c
+MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
+	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c
+REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
 
@@ -107,15 +108,15 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint \
-	appliers/core/batch appliers/mongodb/mapping appliers/redis/mapping
+	appliers/core/batch appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)
 UNIT_SRC_binlog := $(DECODE) binlog/ring.c $(RECORD) $(COMMON)
 UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
-UNIT_SRC_appliers/core := appliers/core/batch.c $(RECORD) $(COMMON)
-UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c $(RECORD) $(COMMON)
-UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
 UNIT_LIBS_record := $(RECORD_LIBS)
 UNIT_LIBS_binlog := $(DECODE_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_publisher = $(LIBS_tailrace-publish)

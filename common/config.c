@@ -34,8 +34,8 @@ struct unit {
 
 static const struct unit size_units[] = {
     {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
-static const struct unit duration_units[] = {{"", 1},        {"ms", 1},      {"s", 1000},
-                                             {"min", 60000}, {"h", 3600000}, {NULL, 0}};
+static const struct unit duration_units[] = {
+    {"", 1}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 static const struct unit number_units[] = {{"", 1}, {NULL, 0}};
 
 static bool parse_number(const struct option_entry *option, const char *text,
@@ -344,7 +344,7 @@ void config_print_sample(void)
 {
     const char *section = "";
     printf("# tailrace.conf: one file for each source. The values here are the defaults.\n"
-           "# Numbers of bytes take KiB, MiB, GiB; durations take ms, s, min, h.\n");
+           "# Numbers of bytes take KiB, MiB, GiB; durations take ms, s, min, h, d.\n");
     for (const struct option_entry *option = config_options; option->section; option++) {
         if (option->type == OPTION_SECRET)
             continue;

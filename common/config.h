@@ -69,6 +69,8 @@ struct config_apply {
     uint64_t batch_records;
     uint64_t batch_bytes;
     uint64_t batch_ms;
+    const char *guard; // on, off
+    uint64_t guard_ms; // how long the tombstones of deletes are kept
 };
 
 struct config_mongodb {

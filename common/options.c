@@ -35,6 +35,7 @@
 
 #define MIB ((uint64_t)1 << 20)
 #define HOUR_MS ((uint64_t)3600000)
+#define DAY_MS (24 * HOUR_MS)
 
 const struct option_entry config_options[] = {
     TEXT("source", "name", source.name, "",
@@ -97,6 +98,10 @@ const struct option_entry config_options[] = {
     SIZE("apply", "batch_bytes", apply.batch_bytes, "4MiB", 1024, 64 * MIB, "so many bytes,"),
     DURATION("apply", "batch_time", apply.batch_ms, "0ms", 0, 60000,
              "or this time after its first record; 0: as soon as the target is free."),
+    CHOICE("apply", "guard", apply.guard, "on", "on off",
+           "Each object carries the offset of its last change: a replay leaves it as it is."),
+    DURATION("apply", "guard_time", apply.guard_ms, "7d", 1000, 3650 * DAY_MS,
+             "How long a deleted object is remembered, so that a replay does not bring it back."),
 
     TEXT("mongodb", "uri", mongodb.uri, "mongodb://127.0.0.1:27017/?replicaSet=rs0",
          "Connection string, without a password."),

@@ -4,6 +4,7 @@
 #include "appliers/core/applier.h"
 
 #include "appliers/core/consumer.h"
+#include "appliers/core/guard.h"
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -75,7 +76,8 @@ static bool open_session(struct session *session, struct err *err)
     session->worker_options = (struct worker_options){.limits = &applier->config->apply,
                                                       .driver = applier->driver,
                                                       .group = session->group,
-                                                      .owner = session->owner};
+                                                      .owner = session->owner,
+                                                      .guarded = guard_is_on(applier->config)};
     if (!applier->driver->open(applier->config, &session->control, err) ||
         !open_workers(session, err))
         return false;

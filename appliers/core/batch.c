@@ -8,6 +8,7 @@
 //   DELETE         REPLACE    REPLACE          DELETE
 #include "appliers/core/batch.h"
 
+#include "appliers/core/guard.h"
 #include "common/mem.h"
 #include "record/murmur2.h"
 
@@ -21,6 +22,7 @@ void batch_clear(struct batch *batch)
     batch->n_effects = 0;
     batch->n_partitions = 0;
     batch->n_tables = 0;
+    batch->truncation = (struct truncation){.table = NULL};
     if (batch->n_slots)
         memset(batch->slots, 0, batch->n_slots * sizeof *batch->slots);
     arena_reset(&batch->arena);
@@ -55,7 +57,7 @@ uint32_t batch_partition(struct batch *batch, const char *topic, int32_t partiti
     batch->partitions = room_for_one(batch->partitions, batch->n_partitions, &batch->cap_partitions,
                                      sizeof *batch->partitions);
     batch->partitions[batch->n_partitions] = (struct batch_partition){
-        .topic = topic, .partition = partition, .from = from, .next = from};
+        .topic = topic, .partition = partition, .from = from, .next = from, .truncated = -1};
     return (uint32_t)batch->n_partitions++;
 }
 
@@ -74,16 +76,32 @@ static bool same_key_columns(const struct table *a, const struct table *b)
     return true;
 }
 
+static bool check_columns(const struct batch *batch, const struct table *table, struct err *err)
+{
+    for (size_t i = 0; batch->guarded && i < table->n_columns; i++)
+        if (slice_eq_str(table->columns[i].name, GUARD_FIELD))
+            return err_set(err, ERR_REFUSED,
+                           "the column " GUARD_FIELD " has the name under which each object "
+                           "carries its guard: rename it, leave the table out with [tables] "
+                           "exclude, or set [apply] guard = off");
+    return true;
+}
+
 // Two shapes of one table fit into one batch while they name the key alike: else one row would have
 // two keys here and its order would be lost.
-static bool takes_table(struct batch *batch, const struct table *table)
+static bool takes_table(struct batch *batch, const struct table *table, bool *takes,
+                        struct err *err)
 {
+    *takes = false;
     for (size_t i = batch->n_tables; i-- > 0;) {
         if (batch->tables[i] == table)
-            return true;
+            return *takes = true;
         if (same_name(batch->tables[i], table) && !same_key_columns(batch->tables[i], table))
-            return false;
+            return true;
     }
+    if (!check_columns(batch, table, err))
+        return false;
+    *takes = true;
     batch->tables = room_for_one((void *)batch->tables, batch->n_tables, &batch->cap_tables,
                                  sizeof(const struct table *));
     batch->tables[batch->n_tables++] = table;
@@ -165,13 +183,6 @@ static bool has_key(const struct table *table, const struct value *row)
 static bool effect_of(struct batch *batch, const struct change *change, struct effect *effect,
                       struct err *err)
 {
-    if (change->op == CHANGE_TRUNCATE)
-        return err_set(
-            err, ERR_UNSUPPORTED,
-            "TRUNCATE of " SLICE_FMT "." SLICE_FMT
-            " is not applied by this version: empty the table's copy in the target, then "
-            "go on behind it with `tailrace offsets reset`",
-            SLICE_ARG(change->table->db), SLICE_ARG(change->table->name));
     const struct value *row = change->op == CHANGE_DELETE ? change->before : change->after;
     if (!row)
         return err_set(err, ERR_CORRUPT, "a change of kind %c without its row image", change->op);
@@ -209,7 +220,20 @@ static void merge_effects(struct batch *batch, struct effect *effect, const stru
     *effect = merged;
 }
 
-bool batch_add(struct batch *batch, const struct batch_record *record, bool *taken, struct err *err)
+static bool add_truncation(struct batch *batch, const struct batch_record *record)
+{
+    if (batch->n_effects > 0)
+        return false;
+    batch->truncation = (struct truncation){record->change.table, record->partition,
+                                            record->n_partitions, record->offset};
+    batch->partitions[record->partition].truncated = record->offset;
+    note_position(batch, record);
+    return true;
+}
+
+// The effect that the record has, merged into those before it.
+static bool add_effect(struct batch *batch, const struct batch_record *record, bool *taken,
+                       struct err *err)
 {
     const struct change *change = &record->change;
     struct effect later = {.table = change->table,
@@ -218,10 +242,10 @@ bool batch_add(struct batch *batch, const struct batch_record *record, bool *tak
                            .gtid = change->source.gtid,
                            .partition = record->partition,
                            .offset = record->offset};
-    *taken = false;
-    if (!effect_of(batch, change, &later, err))
+    bool takes = false;
+    if (!effect_of(batch, change, &later, err) || !takes_table(batch, change->table, &takes, err))
         return batch_blame(err, batch, &later);
-    if (!takes_table(batch, change->table))
+    if (!takes)
         return true;
     uint32_t *slot = find_slot(batch, later.hash, change->table, record->key);
     struct effect *effect = *slot ? &batch->effects[*slot - 1] : NULL;
@@ -238,6 +262,21 @@ bool batch_add(struct batch *batch, const struct batch_record *record, bool *tak
     }
     note_position(batch, record);
     *taken = true;
+    return true;
+}
+
+bool batch_add(struct batch *batch, const struct batch_record *record, bool *taken, struct err *err)
+{
+    *taken = false;
+    if (batch->truncation.table)
+        return true;
+    if (batch->guarded && record->offset <= batch->partitions[record->partition].truncated) {
+        note_position(batch, record); // a replay of what is gone
+        return *taken = true;
+    }
+    if (record->change.op != CHANGE_TRUNCATE)
+        return add_effect(batch, record, taken, err);
+    *taken = add_truncation(batch, record);
     return true;
 }
 

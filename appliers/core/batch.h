@@ -31,8 +31,11 @@ struct effect {
 struct batch_partition {
     const char *topic; // borrowed from the caller for the life of the batch
     int32_t partition;
-    int64_t from; // offset at which the checkpoint must stand (SINK_OFFSET_NONE: none yet)
-    int64_t next; // offset after the batch
+    int64_t from;      // offset at which the checkpoint must stand (SINK_OFFSET_NONE: none yet)
+    int64_t next;      // offset after the batch
+    int64_t high;      // all changes before this offset were applied once: a batch that begins
+                       // before it is a replay
+    int64_t truncated; // offset of the last truncation that was applied; -1: none
     char gtid[GTID_TEXT_MAX];
     char
         file[POSITION_FILE_MAX]; // "": the batch has no change of it, and the position is not known
@@ -44,11 +47,22 @@ struct batch_partition {
 struct batch_record {
     struct change change;
     struct slice key;
-    uint32_t partition; // what batch_partition returned
+    uint32_t partition;   // what batch_partition returned
+    int32_t n_partitions; // header `partitions` of a truncation; 0: none
     int64_t offset;
 };
 
+// A truncation is a batch of its own: of the table's objects, those of the partition go.
+struct truncation {
+    const struct table *table; // NULL: the batch is none
+    uint32_t partition;        // index in batch->partitions
+    int32_t n_partitions;      // that the truncation was sent to; 0: not said
+    int64_t offset;            // of its record
+};
+
 struct batch {
+    bool guarded; // objects carry the offset of their last change, see guard.h; set by the owner
+    struct truncation truncation; // then there are no effects
     struct effect *effects;
     size_t n_effects;
     struct batch_partition *partitions;
@@ -60,7 +74,7 @@ struct batch {
     size_t cap_effects, cap_partitions, cap_tables;
 };
 
-// {0} is an empty batch. clear keeps the memory.
+// {0} is an empty batch. clear keeps the memory, and `guarded`.
 void batch_clear(struct batch *batch);
 void batch_deinit(struct batch *batch);
 
@@ -70,9 +84,10 @@ uint32_t batch_partition(struct batch *batch, const char *topic, int32_t partiti
 
 // Merges the change in and notes where it stands in the source. Slices and values are borrowed
 // until batch_clear. *taken = false: the change does not fit what is in the batch (another shape of
-// its table): apply the batch, then put it into the next. An empty batch takes any change.
-// ERR_UNSUPPORTED: a truncation, or an image with columns missing where all are needed;
-// ERR_CORRUPT: no key.
+// its table, or a truncation): apply the batch, then put it into the next. An empty batch takes any
+// change. What lies before a truncation that was applied is passed over in a guarded batch.
+// ERR_UNSUPPORTED: an image with columns missing where all are needed; ERR_CORRUPT: no key;
+// ERR_REFUSED: a column has the guard's name.
 MUST_CHECK bool batch_add(struct batch *batch, const struct batch_record *record, bool *taken,
                           struct err *err);
 

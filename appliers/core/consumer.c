@@ -201,6 +201,8 @@ static bool add_lane(struct consumer *consumer, const char *topic, int32_t parti
     snprintf(lane->topic, sizeof lane->topic, "%s", topic);
     lane->partition = partition;
     lane->next = checkpoint.offset;
+    lane->high = checkpoint.high;
+    lane->truncated = checkpoint.truncated;
     lane->end_wanted = find_end(consumer, topic, partition);
     lane->end_seen = -1;
     lane->committed = -1;

@@ -81,7 +81,8 @@ static bool read_kafka(struct offsets *offsets, struct err *err)
     offsets->places = mem_zalloc((offsets->n_places + 1) * sizeof *offsets->places);
     for (size_t i = 0; i < offsets->n_places; i++) {
         offsets->places[i].kafka = ends[i];
-        offsets->places[i].checkpoint.offset = SINK_OFFSET_NONE;
+        offsets->places[i].checkpoint = (struct sink_checkpoint){
+            .offset = SINK_OFFSET_NONE, .high = SINK_OFFSET_NONE, .truncated = SINK_OFFSET_NONE};
         offsets->places[i].found = -1;
     }
     free(ends);
@@ -589,6 +590,20 @@ static void print_plan(const struct offsets *offsets)
     }
 }
 
+// What the guard knows outlives a reset, unless the offsets before it are of another topic of that
+// name, which was made anew.
+static void keep_guard(struct sink_checkpoint *checkpoint, const struct place *place)
+{
+    bool is_same = place->checkpoint.high <= place->kafka.end;
+    checkpoint->high = is_same ? place->checkpoint.high : place->to;
+    checkpoint->truncated = is_same ? place->checkpoint.truncated : SINK_OFFSET_NONE;
+    if (is_same)
+        snprintf(checkpoint->truncated_at, sizeof checkpoint->truncated_at, "%s",
+                 place->checkpoint.truncated_at);
+    if (checkpoint->high < place->to)
+        checkpoint->high = place->to;
+}
+
 static bool set_target(struct offsets *offsets, struct err *err)
 {
     struct sink_checkpoint *checkpoints = mem_zalloc((offsets->n_places + 1) * sizeof *checkpoints);
@@ -599,7 +614,8 @@ static bool set_target(struct offsets *offsets, struct err *err)
             continue;
         snprintf(checkpoints[n].topic, sizeof checkpoints[n].topic, "%s", place->kafka.topic);
         checkpoints[n].partition = place->kafka.partition;
-        checkpoints[n++].offset = place->to;
+        checkpoints[n].offset = place->to;
+        keep_guard(&checkpoints[n++], place);
     }
     bool done =
         n == 0 || offsets->driver->reset(offsets->sink, offsets->group, checkpoints, n, err);

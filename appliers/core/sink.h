@@ -12,6 +12,7 @@
 #define TAILRACE_APPLIERS_CORE_SINK_H
 
 #include "appliers/core/batch.h"
+#include "appliers/core/guard.h"
 #include "common/config.h"
 #include "common/err.h"
 #include "record/topic.h"
@@ -32,9 +33,12 @@ struct sink_partition {
 struct sink_checkpoint {
     char topic[TOPIC_NAME_MAX + 1];
     int32_t partition;
-    int64_t offset;               // of the next record to read, SINK_OFFSET_NONE: none yet
-    char owner[SINK_OWNER_BYTES]; // "": none
-    char gtid[GTID_TEXT_MAX];     // of the last applied change; "" without GTIDs
+    int64_t offset;    // of the next record to read, SINK_OFFSET_NONE: none yet
+    int64_t high;      // the highest that `offset` ever was, SINK_OFFSET_NONE: never (see guard.h)
+    int64_t truncated; // offset of the last truncation, SINK_OFFSET_NONE: none
+    char truncated_at[GUARD_PLACE_BYTES]; // "FILE:POS" of it in the source; "": none
+    char owner[SINK_OWNER_BYTES];         // "": none
+    char gtid[GTID_TEXT_MAX];             // of the last applied change; "" without GTIDs
     char file[POSITION_FILE_MAX];
     uint64_t pos;
     uint64_t ts_us;         // commit time of the last applied change
@@ -54,9 +58,11 @@ struct sink_driver {
     bool (*claim)(struct sink *sink, const struct sink_partition *partition, const char *owner,
                   struct sink_checkpoint *checkpoint, struct err *err);
 
-    // One atomic step. ERR_RETRY: begin again with claim() — a partition is not `owner`'s any more
-    // or stands elsewhere, the outcome is unknown, or the target is not there. Other classes: a
-    // change that the target refuses, named in the text.
+    // One atomic step; a truncation is many, and the last moves the checkpoint: what the others did
+    // is done again without harm, as nothing behind it is applied before. ERR_RETRY: begin again
+    // with claim() — a partition is not `owner`'s any more or stands elsewhere, the outcome is
+    // unknown, or the target is not there. Other classes: a change that the target refuses, named
+    // in the text.
     bool (*apply)(struct sink *sink, const char *group, const char *owner,
                   const struct batch *batch, struct err *err);
 
@@ -64,14 +70,11 @@ struct sink_driver {
     bool (*list)(struct sink *sink, const char *group, struct sink_checkpoint **checkpoints,
                  size_t *n_checkpoints, struct err *err);
 
-    // Sets the offset of these checkpoints and clears their owner and position, all or none.
-    // SINK_OFFSET_NONE removes a checkpoint.
+    // Sets offset, high and truncated of these checkpoints and clears their owner and position, all
+    // or none. With high SINK_OFFSET_NONE it removes a checkpoint.
     bool (*reset)(struct sink *sink, const char *group, const struct sink_checkpoint *checkpoints,
                   size_t n_checkpoints, struct err *err);
 };
-
-// For qsort(3) over struct sink_checkpoint: by topic, then partition. In consumer.c.
-int sink_checkpoint_compare(const void *a, const void *b);
 
 // The common main of all sinks: apply, or `offsets …` with operands. In main.c.
 int applier_main(const struct sink_driver *driver, int argc, char **argv);

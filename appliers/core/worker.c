@@ -97,6 +97,20 @@ static bool is_crc(struct slice text, uint32_t crc)
     return true;
 }
 
+// A header of digits; 0: none, or something else.
+static int32_t read_count(struct slice text)
+{
+    int32_t n = 0;
+    if (text.len > 9)
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return 0;
+        n = n * 10 + (text.ptr[i] - '0');
+    }
+    return n;
+}
+
 static bool check_content(const struct record_bytes *bytes, struct slice expected, struct err *err)
 {
     uint32_t crc = crc32c(crc32c(0, bytes->key), bytes->value);
@@ -143,6 +157,7 @@ static bool decode(struct worker *worker, const struct item *item, struct batch_
                                  .columns = header(headers, "columns")};
     record->key = bytes.key;
     record->offset = message->offset;
+    record->n_partitions = read_count(header(headers, "partitions"));
     return check_content(&bytes, header(headers, "crc32c"), err) &&
            json_read_change(worker->reader, &bytes, &worker->batch.arena, &record->change, err) &&
            check_moved(headers, &record->change, err);
@@ -156,6 +171,9 @@ static bool add_record(struct worker *worker, const struct item *item, bool *tak
     struct batch_record record;
     record.partition = batch_partition(&worker->batch, lane->topic, lane->partition, lane->next);
     struct batch_partition *partition = &worker->batch.partitions[record.partition];
+    partition->high = lane->high;
+    if (partition->next == partition->from)
+        partition->truncated = lane->truncated;
     *taken = true;
     if (message->offset < partition->next)
         return true;                              // delivered twice by the client library
@@ -171,6 +189,13 @@ static bool add_record(struct worker *worker, const struct item *item, bool *tak
 
 // --- batches ---
 
+static void keep_progress(struct lane *lane, const struct batch_partition *done)
+{
+    lane->next = done->next;
+    lane->high = done->next > lane->high ? done->next : lane->high;
+    lane->truncated = done->truncated;
+}
+
 // Writes the batch, whose records are taken[first .. end).
 static bool write_batch(struct worker *worker, size_t first, size_t end, struct err *err)
 {
@@ -183,7 +208,7 @@ static bool write_batch(struct worker *worker, size_t first, size_t end, struct 
         for (size_t k = first; k < end; k++)
             if (worker->taken[k].lane->topic == done->topic &&
                 worker->taken[k].lane->partition == done->partition) {
-                worker->taken[k].lane->next = done->next;
+                keep_progress(worker->taken[k].lane, done);
                 break;
             }
     }
@@ -305,6 +330,7 @@ struct worker *worker_start(const struct worker_options *options, struct sink *s
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
     worker->options = *options;
+    worker->batch.guarded = options->guarded;
     worker->sink = sink;
     worker->reader = json_reader_new();
     worker->taken = mem_alloc(options->limits->batch_records * sizeof *worker->taken);

@@ -25,8 +25,10 @@ struct lane {
     int64_t committed; // to the group
     bool is_paused;
     // under the worker's mutex
-    int64_t next;    // as in the target's checkpoint
-    size_t n_queued; // records handed over and not yet applied
+    int64_t next;      // as in the target's checkpoint
+    int64_t high;      // likewise, see struct batch_partition
+    int64_t truncated; // likewise
+    size_t n_queued;   // records handed over and not yet applied
 };
 
 struct worker_options {
@@ -34,6 +36,7 @@ struct worker_options {
     const struct sink_driver *driver;
     const char *group; // borrowed, as is all of this
     const char *owner;
+    bool guarded;
 };
 
 struct worker_stats {

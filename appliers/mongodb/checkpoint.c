@@ -52,6 +52,11 @@ static void read_document(const bson_t *doc, struct sink_checkpoint *checkpoint)
     if (bson_iter_init(&iter, doc) && bson_iter_find_descendant(&iter, "_id.partition", &child))
         checkpoint->partition = (int32_t)bson_iter_as_int64(&child);
     checkpoint->offset = read_number(doc, "offset", SINK_OFFSET_NONE);
+    checkpoint->high = read_number(doc, "high", SINK_OFFSET_NONE);
+    if (checkpoint->high < checkpoint->offset)
+        checkpoint->high = checkpoint->offset; // written before there was a guard
+    checkpoint->truncated = read_number(doc, "truncated", SINK_OFFSET_NONE);
+    copy_text(doc, "truncated_at", checkpoint->truncated_at, sizeof checkpoint->truncated_at);
     copy_text(doc, "owner", checkpoint->owner, sizeof checkpoint->owner);
     copy_text(doc, "gtid", checkpoint->gtid, sizeof checkpoint->gtid);
     copy_text(doc, "file", checkpoint->file, sizeof checkpoint->file);
@@ -151,11 +156,12 @@ bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *part
     return err_set(err, ERR_RETRY, "claiming the checkpoint: %s", error.message);
 }
 
-// { $set: { offset, applied_at_us, gtid, … } }; without a change of the partition (there were only
-// tombstones) the position in the source stays.
-static void append_move(bson_t *update, const struct batch_partition *partition)
+// { $max: { high }, $set: { offset, applied_at_us, gtid, … } }; without a change of the partition
+// (there were only tombstones) the position in the source stays.
+static void append_move(bson_t *update, const struct batch_partition *partition, bool is_truncated)
 {
     bson_t set;
+    BCON_APPEND(update, "$max", "{", "high", BCON_INT64(partition->next), "}");
     BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
     BSON_APPEND_INT64(&set, "offset", partition->next);
     BSON_APPEND_INT64(&set, "applied_at_us", (int64_t)clock_now_us());
@@ -165,18 +171,25 @@ static void append_move(bson_t *update, const struct batch_partition *partition)
         BSON_APPEND_INT64(&set, "pos", (int64_t)partition->pos);
         BSON_APPEND_INT64(&set, "ts_us", (int64_t)partition->ts_us);
     }
+    if (is_truncated) {
+        char place[GUARD_PLACE_BYTES];
+        guard_place(place, partition);
+        BSON_APPEND_INT64(&set, "truncated", partition->truncated);
+        BSON_APPEND_UTF8(&set, "truncated_at", place);
+    }
     bson_append_document_end(update, &set);
 }
 
 static void add_move(mongoc_bulk_operation_t *bulk, const char *group, const char *owner,
-                     const struct batch_partition *partition)
+                     const struct batch *batch, uint32_t i)
 {
+    const struct batch_partition *partition = &batch->partitions[i];
     bson_t filter = BSON_INITIALIZER;
     bson_t update = BSON_INITIALIZER;
     append_id(&filter, group, partition->topic, partition->partition);
     BSON_APPEND_UTF8(&filter, "owner", owner);
     BSON_APPEND_INT64(&filter, "offset", partition->from);
-    append_move(&update, partition);
+    append_move(&update, partition, batch->truncation.table && batch->truncation.partition == i);
     mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, NULL, NULL);
     bson_destroy(&update);
     bson_destroy(&filter);
@@ -189,8 +202,8 @@ bool checkpoint_move(mongoc_client_t *client, const bson_t *session_opts, const 
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
     bson_error_t error;
-    for (size_t i = 0; i < batch->n_partitions; i++)
-        add_move(bulk, group, owner, &batch->partitions[i]);
+    for (uint32_t i = 0; i < batch->n_partitions; i++)
+        add_move(bulk, group, owner, batch, i);
     bool done = mongoc_bulk_operation_execute(bulk, reply, &error) != 0;
     if (!done)
         sink_fail(err, reply, &error, "moving the checkpoint");
@@ -234,14 +247,16 @@ static void add_reset(mongoc_bulk_operation_t *bulk, const char *group,
 {
     bson_t filter = BSON_INITIALIZER;
     append_id(&filter, group, checkpoint->topic, checkpoint->partition);
-    if (checkpoint->offset == SINK_OFFSET_NONE) {
+    if (checkpoint->high == SINK_OFFSET_NONE) {
         mongoc_bulk_operation_remove_one_with_opts(bulk, &filter, NULL, NULL);
     } else {
         bson_t *upsert = BCON_NEW("upsert", BCON_BOOL(true));
-        bson_t *update =
-            BCON_NEW("$set", "{", "owner", BCON_UTF8(""), "offset", BCON_INT64(checkpoint->offset),
-                     "gtid", BCON_UTF8(""), "file", BCON_UTF8(""), "pos", BCON_INT64(0), "ts_us",
-                     BCON_INT64(0), "applied_at_us", BCON_INT64((int64_t)clock_now_us()), "}");
+        bson_t *update = BCON_NEW(
+            "$set", "{", "owner", BCON_UTF8(""), "offset", BCON_INT64(checkpoint->offset), "high",
+            BCON_INT64(checkpoint->high), "truncated", BCON_INT64(checkpoint->truncated),
+            "truncated_at", BCON_UTF8(checkpoint->truncated_at), "gtid", BCON_UTF8(""), "file",
+            BCON_UTF8(""), "pos", BCON_INT64(0), "ts_us", BCON_INT64(0), "applied_at_us",
+            BCON_INT64((int64_t)clock_now_us()), "}");
         mongoc_bulk_operation_update_one_with_opts(bulk, &filter, update, upsert, NULL);
         bson_destroy(update);
         bson_destroy(upsert);
@@ -251,19 +266,17 @@ static void add_reset(mongoc_bulk_operation_t *bulk, const char *group,
 
 bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts, const char *group,
                       const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
-                      struct err *err)
+                      bson_t *reply, struct err *err)
 {
     mongoc_collection_t *collection = open_collection(client);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
-    bson_t reply;
     bson_error_t error;
     for (size_t i = 0; i < n_checkpoints; i++)
         add_reset(bulk, group, &checkpoints[i]);
-    bool done = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0;
+    bool done = mongoc_bulk_operation_execute(bulk, reply, &error) != 0;
     if (!done)
-        sink_fail(err, &reply, &error, "setting the checkpoints");
-    bson_destroy(&reply);
+        sink_fail(err, reply, &error, "setting the checkpoints");
     mongoc_bulk_operation_destroy(bulk);
     mongoc_collection_destroy(collection);
     return done;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MongoDB checkpoints: a document a partition in tailrace.checkpoints, written with majority
 // concern.
-//   { _id: { group, topic, partition }, owner, offset, gtid, file, pos, ts_us, applied_at_us }
+//   { _id: { group, topic, partition }, owner, offset, high, gtid, file, pos, ts_us, applied_at_us,
+//     after a truncation also: truncated, truncated_at }
 #ifndef TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
 #define TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
 
@@ -31,6 +32,6 @@ MUST_CHECK bool checkpoint_list(mongoc_client_t *client, const char *group,
 // Within a transaction, as above.
 MUST_CHECK bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts,
                                  const char *group, const struct sink_checkpoint *checkpoints,
-                                 size_t n_checkpoints, struct err *err);
+                                 size_t n_checkpoints, bson_t *reply, struct err *err);
 
 #endif

@@ -2,26 +2,21 @@
 // MongoDB sink: a batch is one transaction of unordered bulks: the checkpoints first, so that
 // whoever lost a partition does no work, then for each collection its replaces, patches and
 // deletes.
-//
-// https://github.com/mongodb/specifications, transactions: a fault labelled
-// TransientTransactionError means that nothing was written: the whole transaction is tried again.
-// UnknownTransactionCommitResult: the commit is tried again, which is idempotent; if that does not
-// settle it, the next claim() finds it out.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/mongodb/sink.h"
 
 #include "appliers/mongodb/checkpoint.h"
 #include "appliers/mongodb/leftover.h"
 #include "appliers/mongodb/mapping.h"
+#include "appliers/mongodb/shown.h"
+#include "appliers/mongodb/transaction.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/stop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TRIES 5
-#define TRY_AGAIN_MS 20
 #define CONNECT_TIMEOUT_MS 5000
 #define SOCKET_TIMEOUT_MS 60000
 #define DOCUMENT_BYTES_MAX (16 * 1024 * 1024)
@@ -39,10 +34,12 @@ struct sink {
     mongoc_client_session_t *session;
     struct collection *collections; // that are known to exist
     size_t n_collections;
-    const struct effect **order; // of the batch: by collection, then kind
-    size_t cap_order;
-    bson_t *id;  // { _id }, of the effect at hand
-    bson_t *row; // what is written for it
+    const struct effect **order; // what is written of the batch: by collection, then kind
+    size_t n_order, cap_order;
+    uint64_t guard_ms;
+    bool has_tombstones; // their collection is known to exist
+    bson_t *id;          // { _id }, of the effect at hand
+    bson_t *row;         // what is written for it
 };
 
 // --- faults ---
@@ -209,22 +206,6 @@ static void mongodb_close(struct sink *sink)
     free(sink);
 }
 
-static bool start_session(struct sink *sink, struct err *err)
-{
-    bson_error_t error;
-    mongoc_write_concern_t *majority = mongoc_write_concern_new();
-    mongoc_transaction_opt_t *transaction = mongoc_transaction_opts_new();
-    mongoc_session_opt_t *session = mongoc_session_opts_new();
-    mongoc_write_concern_set_w(majority, MONGOC_WRITE_CONCERN_W_MAJORITY);
-    mongoc_transaction_opts_set_write_concern(transaction, majority);
-    mongoc_session_opts_set_default_transaction_opts(session, transaction);
-    sink->session = mongoc_client_start_session(sink->client, session, &error);
-    mongoc_session_opts_destroy(session);
-    mongoc_transaction_opts_destroy(transaction);
-    mongoc_write_concern_destroy(majority);
-    return sink->session || sink_fail(err, NULL, &error, "starting a session");
-}
-
 // The client library's own log lines, in ours.
 static void on_log(mongoc_log_level_t level, const char *domain, const char *message, void *into)
 {
@@ -239,6 +220,7 @@ static bool mongodb_open(const struct config *config, struct sink **sink, struct
     struct sink *made = mem_zalloc(sizeof *made);
     made->id = bson_new();
     made->row = bson_new();
+    made->guard_ms = config->apply.guard_ms;
     mongoc_log_set_handler(on_log, NULL);
     bool done = parse_uri(config, &uri, err);
     if (done) {
@@ -247,7 +229,7 @@ static bool mongodb_open(const struct config *config, struct sink **sink, struct
     }
     if (done) {
         mongoc_client_set_error_api(made->client, MONGOC_ERROR_API_VERSION_2);
-        done = check_server(made, uri, err) && start_session(made, err);
+        done = check_server(made, uri, err) && transaction_open(made->client, &made->session, err);
     }
     if (uri)
         mongoc_uri_destroy(uri);
@@ -268,8 +250,10 @@ static bool create_collection(struct sink *sink, struct collection *made, struct
     const char *db = (const char *)made->db.ptr;
     const char *name = (const char *)made->name.ptr;
     bson_error_t error;
-    if (strcmp(db, CHECKPOINT_DB) == 0 && strcmp(name, CHECKPOINT_COLLECTION) == 0)
-        return err_set(err, ERR_REFUSED, "table %s.%s would overwrite the checkpoints: exclude it",
+    if (strcmp(db, CHECKPOINT_DB) == 0 &&
+        (strcmp(name, CHECKPOINT_COLLECTION) == 0 || strcmp(name, TOMBSTONE_COLLECTION) == 0))
+        return err_set(err, ERR_REFUSED,
+                       "table %s.%s would overwrite what tailrace keeps in the target: exclude it",
                        db, name);
     mongoc_database_t *database = mongoc_client_get_database(sink->client, db);
     mongoc_collection_t *created = mongoc_database_create_collection(database, name, NULL, &error);
@@ -340,33 +324,53 @@ static void sort_effects(struct sink *sink, const struct batch *batch)
     }
     for (size_t i = 0; i < batch->n_effects; i++)
         sink->order[i] = &batch->effects[i];
+    sink->n_order = batch->n_effects;
     qsort((void *)sink->order, batch->n_effects, sizeof *sink->order, compare_effects);
 }
 
 // How many of the effects from `first` on go into one bulk.
-static size_t bulk_length(const struct sink *sink, const struct batch *batch, size_t first)
+static size_t bulk_length(const struct sink *sink, size_t first)
 {
     size_t end = first + 1;
-    while (end < batch->n_effects && compare_effects(&sink->order[first], &sink->order[end]) == 0)
+    while (end < sink->n_order && compare_effects(&sink->order[first], &sink->order[end]) == 0)
         end++;
     return end - first;
 }
 
-static bool write_row(struct sink *sink, const struct effect *effect, struct err *err)
+static bool append_fields(bson_t *doc, const struct batch *batch, const struct effect *effect,
+                          struct err *err)
+{
+    struct guard guard = guard_of(batch, effect);
+    if (!mapping_append_row(doc, effect->table, effect->row, err))
+        return false;
+    if (batch->guarded)
+        shown_append(doc, &guard);
+    return true;
+}
+
+static bool write_row(struct sink *sink, const struct batch *batch, const struct effect *effect,
+                      struct err *err)
 {
     bson_t set;
     if (effect->kind == EFFECT_REPLACE) {
         bson_concat(sink->row, sink->id);
-        return mapping_append_row(sink->row, effect->table, effect->row, err);
+        return append_fields(sink->row, batch, effect, err);
     }
     BSON_APPEND_DOCUMENT_BEGIN(sink->row, "$set", &set);
-    bool done = mapping_append_row(&set, effect->table, effect->row, err);
+    bool done = append_fields(&set, batch, effect, err);
     bson_append_document_end(sink->row, &set);
     return done;
 }
 
-static bool add_effect(struct sink *sink, mongoc_bulk_operation_t *bulk, const bson_t *opts,
-                       const struct effect *effect, struct err *err)
+// A bulk of effects of one collection and one kind.
+struct bulk {
+    mongoc_bulk_operation_t *operation;
+    const bson_t *row_opts;
+    const struct batch *batch;
+};
+
+static bool add_effect(struct sink *sink, const struct bulk *bulk, const struct effect *effect,
+                       struct err *err)
 {
     bson_error_t error;
     bool added = false;
@@ -375,18 +379,20 @@ static bool add_effect(struct sink *sink, mongoc_bulk_operation_t *bulk, const b
     if (!mapping_append_id(sink->id, effect->table, effect->row, err))
         return false;
     if (effect->kind == EFFECT_DELETE)
-        return mongoc_bulk_operation_remove_one_with_opts(bulk, sink->id, NULL, &error) ||
+        return mongoc_bulk_operation_remove_one_with_opts(bulk->operation, sink->id, NULL,
+                                                          &error) ||
                sink_fail(err, NULL, &error, "a delete");
-    if (!write_row(sink, effect, err))
+    if (!write_row(sink, bulk->batch, effect, err))
         return false;
     if (sink->row->len > DOCUMENT_BYTES_MAX)
         return err_set(err, ERR_REFUSED, "the document has %u bytes, MongoDB takes %d",
                        sink->row->len, DOCUMENT_BYTES_MAX);
     if (effect->kind == EFFECT_REPLACE)
-        added =
-            mongoc_bulk_operation_replace_one_with_opts(bulk, sink->id, sink->row, opts, &error);
+        added = mongoc_bulk_operation_replace_one_with_opts(bulk->operation, sink->id, sink->row,
+                                                            bulk->row_opts, &error);
     else
-        added = mongoc_bulk_operation_update_one_with_opts(bulk, sink->id, sink->row, opts, &error);
+        added = mongoc_bulk_operation_update_one_with_opts(bulk->operation, sink->id, sink->row,
+                                                           bulk->row_opts, &error);
     return added || sink_fail(err, NULL, &error, "a document");
 }
 
@@ -415,88 +421,46 @@ static bool write_bulk(struct sink *sink, const bson_t *session_opts, const stru
         return false;
     }
     bson_t *row_opts = BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
-    mongoc_bulk_operation_t *bulk =
-        mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
+    struct bulk bulk = {mongoc_collection_create_bulk_operation_with_opts(collection, session_opts),
+                        row_opts, batch};
     bool done = true;
     for (size_t i = 0; done && i < n; i++)
-        done = add_effect(sink, bulk, row_opts, effects[i], err) ||
-               batch_blame(err, batch, effects[i]);
+        done = add_effect(sink, &bulk, effects[i], err) || batch_blame(err, batch, effects[i]);
     if (!done) {
         bson_init(reply);
-    } else if (mongoc_bulk_operation_execute(bulk, reply, &error) == 0) {
+    } else if (mongoc_bulk_operation_execute(bulk.operation, reply, &error) == 0) {
         const struct effect *culprit = find_culprit(reply, effects, n);
         done = sink_fail(err, reply, &error, "writing");
         if (culprit)
             batch_blame(err, batch, culprit);
     }
-    mongoc_bulk_operation_destroy(bulk);
+    mongoc_bulk_operation_destroy(bulk.operation);
     bson_destroy(row_opts);
     return done;
 }
 
-// All writes of the batch; *reply is that of the last one.
-static bool write_batch(struct sink *sink, const bson_t *opts, const char *group, const char *owner,
-                        const struct batch *batch, bson_t *reply, struct err *err)
+// Tombstones of the deletes among the effects.
+static bool write_tombstones(struct sink *sink, const bson_t *opts, const struct batch *batch,
+                             bson_t *reply, struct err *err)
 {
-    if (!checkpoint_move(sink->client, opts, group, owner, batch, reply, err))
-        return false;
-    for (size_t i = 0, n; i < batch->n_effects; i += n) {
-        n = bulk_length(sink, batch, i);
+    struct shown shown = {sink->client, opts, batch, reply};
+    uint64_t expires_ms = clock_now_ms() + sink->guard_ms;
+    if (!batch->guarded)
+        return true;
+    return shown_bury(&shown, sink->order, sink->n_order, expires_ms, err);
+}
+
+// All writes of the batch; *reply is that of the last one.
+static bool write_bulks(struct sink *sink, const bson_t *opts, const struct batch *batch,
+                        bson_t *reply, struct err *err)
+{
+    for (size_t i = 0, n; i < sink->n_order; i += n) {
+        n = bulk_length(sink, i);
         bson_destroy(reply);
         if (!write_bulk(sink, opts, batch, sink->order + i, n, reply, err))
             return false;
     }
-    return true;
-}
-
-static bool commit(struct sink *sink, bson_t *reply, struct err *err)
-{
-    bson_error_t error;
-    for (int tries = 1;; tries++) {
-        bson_destroy(reply);
-        if (mongoc_client_session_commit_transaction(sink->session, reply, &error))
-            return true;
-        if (tries == TRIES || !mongoc_error_has_label(reply, "UnknownTransactionCommitResult"))
-            break;
-        stop_sleep_ms(TRY_AGAIN_MS);
-    }
-    if (mongoc_error_has_label(reply, "UnknownTransactionCommitResult"))
-        return err_set(err, ERR_RETRY, "MongoDB: the outcome of a commit is unknown: %s",
-                       error.message);
-    return sink_fail(err, reply, &error, "commit");
-}
-
-// The options of everything in the transaction: { ordered: false, sessionId }.
-static bool begin(struct sink *sink, bson_t *opts, struct err *err)
-{
-    bson_error_t error;
-    BSON_APPEND_BOOL(opts, "ordered", false);
-    if (mongoc_client_session_start_transaction(sink->session, NULL, &error) &&
-        mongoc_client_session_append(sink->session, opts, &error))
-        return true;
-    return sink_fail(err, NULL, &error, "starting a transaction");
-}
-
-// *again: nothing was written, and the same transaction may pass now.
-static bool try_batch(struct sink *sink, const char *group, const char *owner,
-                      const struct batch *batch, bool *again, struct err *err)
-{
-    bson_t opts = BSON_INITIALIZER;
-    bson_t reply;
-    *again = false;
-    bool done = begin(sink, &opts, err);
-    if (done) {
-        done = write_batch(sink, &opts, group, owner, batch, &reply, err);
-        if (!done)
-            *again = mongoc_error_has_label(&reply, "TransientTransactionError");
-        if (!done)
-            mongoc_client_session_abort_transaction(sink->session, NULL);
-        else if (!(done = commit(sink, &reply, err)))
-            *again = mongoc_error_has_label(&reply, "TransientTransactionError");
-        bson_destroy(&reply);
-    }
-    bson_destroy(&opts);
-    return done;
+    return write_tombstones(sink, opts, batch, reply, err);
 }
 
 // Before the transaction: what it would have to create.
@@ -508,24 +472,40 @@ static bool prepare_collections(struct sink *sink, const struct batch *batch, st
         bool is_first = i == 0 || compare_tables(sink->order[i - 1]->table, effect->table) != 0;
         if (is_first && !find_collection(sink, effect->table, &handle, err))
             return false;
+        if (batch->guarded && effect->kind == EFFECT_DELETE && !sink->has_tombstones &&
+            !(sink->has_tombstones = shown_prepare(sink->client, err)))
+            return false;
     }
     return true;
+}
+
+struct apply {
+    struct sink *sink;
+    const char *group;
+    const char *owner;
+    const struct batch *batch;
+};
+
+static bool write_all(void *into, const bson_t *opts, bson_t *reply, struct err *err)
+{
+    struct apply *apply = into;
+    struct shown shown = {apply->sink->client, opts, apply->batch, reply};
+    sort_effects(apply->sink, apply->batch);
+    return checkpoint_move(apply->sink->client, opts, apply->group, apply->owner, apply->batch,
+                           reply, err) &&
+           shown_leave_out(&shown, apply->sink->order, &apply->sink->n_order, err) &&
+           write_bulks(apply->sink, opts, apply->batch, reply, err);
 }
 
 static bool mongodb_apply(struct sink *sink, const char *group, const char *owner,
                           const struct batch *batch, struct err *err)
 {
+    struct apply apply = {sink, group, owner, batch};
+    if (batch->truncation.table)
+        return err_set(err, ERR_UNSUPPORTED, "a truncation is not applied by this version");
     sort_effects(sink, batch);
-    if (!prepare_collections(sink, batch, err))
-        return false;
-    for (int tries = 1;; tries++) {
-        bool again;
-        if (try_batch(sink, group, owner, batch, &again, err))
-            return true;
-        if (!again || tries == TRIES)
-            return false;
-        stop_sleep_ms((unsigned)(TRY_AGAIN_MS * tries));
-    }
+    return prepare_collections(sink, batch, err) &&
+           transaction_run(sink->session, write_all, &apply, err);
 }
 
 // --- checkpoints ---
@@ -542,23 +522,26 @@ static bool mongodb_list(struct sink *sink, const char *group, struct sink_check
     return checkpoint_list(sink->client, group, checkpoints, n_checkpoints, err);
 }
 
+struct reset {
+    mongoc_client_t *client;
+    const char *group;
+    const struct sink_checkpoint *checkpoints;
+    size_t n_checkpoints;
+};
+
+static bool write_reset(void *into, const bson_t *opts, bson_t *reply, struct err *err)
+{
+    const struct reset *reset = into;
+    return checkpoint_reset(reset->client, opts, reset->group, reset->checkpoints,
+                            reset->n_checkpoints, reply, err);
+}
+
 static bool mongodb_reset(struct sink *sink, const char *group,
                           const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
                           struct err *err)
 {
-    bson_t opts = BSON_INITIALIZER;
-    bson_t reply = BSON_INITIALIZER;
-    bool done = begin(sink, &opts, err);
-    if (done) {
-        done = checkpoint_reset(sink->client, &opts, group, checkpoints, n_checkpoints, err);
-        if (!done)
-            mongoc_client_session_abort_transaction(sink->session, NULL);
-        else
-            done = commit(sink, &reply, err);
-    }
-    bson_destroy(&reply);
-    bson_destroy(&opts);
-    return done;
+    struct reset reset = {sink->client, group, checkpoints, n_checkpoints};
+    return transaction_run(sink->session, write_reset, &reset, err);
 }
 
 const struct sink_driver mongodb_driver = {

@@ -57,10 +57,21 @@ static const char *find_field(const redisReply *reply, const char *field)
     return "";
 }
 
+static int64_t find_offset(const redisReply *reply, const char *field)
+{
+    const char *text = find_field(reply, field);
+    return *text ? strtoll(text, NULL, 10) : SINK_OFFSET_NONE;
+}
+
 static void read_hash(const redisReply *reply, struct sink_checkpoint *checkpoint)
 {
-    const char *offset = find_field(reply, "offset");
-    checkpoint->offset = *offset ? strtoll(offset, NULL, 10) : SINK_OFFSET_NONE;
+    checkpoint->offset = find_offset(reply, "offset");
+    checkpoint->high = find_offset(reply, "high");
+    if (checkpoint->high < checkpoint->offset)
+        checkpoint->high = checkpoint->offset; // written before there was a guard
+    checkpoint->truncated = find_offset(reply, "truncated");
+    snprintf(checkpoint->truncated_at, sizeof checkpoint->truncated_at, "%s",
+             find_field(reply, "truncated_at"));
     snprintf(checkpoint->owner, sizeof checkpoint->owner, "%s", find_field(reply, "owner"));
     snprintf(checkpoint->gtid, sizeof checkpoint->gtid, "%s", find_field(reply, "gtid"));
     snprintf(checkpoint->file, sizeof checkpoint->file, "%s", find_field(reply, "file"));
@@ -149,9 +160,12 @@ static bool add_move(struct pipeline *pipeline, struct slice hash,
                      const struct batch_partition *partition, struct err *err)
 {
     char offset[NUMBER_BYTES], pos[NUMBER_BYTES], ts[NUMBER_BYTES], applied[NUMBER_BYTES];
+    char high[NUMBER_BYTES];
+    int64_t highest = partition->next > partition->high ? partition->next : partition->high;
     struct slice args[] = {
         text_of("HSET"),          hash,
         text_of("offset"),        i64_text(offset, partition->next),
+        text_of("high"),          i64_text(high, highest),
         text_of("applied_at_us"), i64_text(applied, (int64_t)clock_now_us()),
         text_of("gtid"),          text_of(partition->gtid),
         text_of("file"),          text_of(partition->file),
@@ -159,7 +173,18 @@ static bool add_move(struct pipeline *pipeline, struct slice hash,
         text_of("ts_us"),         i64_text(ts, (int64_t)partition->ts_us),
     };
     size_t n = sizeof args / sizeof args[0];
-    return pipeline_add(pipeline, partition->file[0] ? n : 6, args, err);
+    return pipeline_add(pipeline, partition->file[0] ? n : 8, args, err);
+}
+
+static bool add_truncated(struct pipeline *pipeline, struct slice hash,
+                          const struct batch_partition *partition, struct err *err)
+{
+    char offset[NUMBER_BYTES], place[GUARD_PLACE_BYTES];
+    guard_place(place, partition);
+    struct slice args[] = {text_of("HSET"),         hash,
+                           text_of("truncated"),    i64_text(offset, partition->truncated),
+                           text_of("truncated_at"), text_of(place)};
+    return pipeline_add(pipeline, 6, args, err);
 }
 
 bool checkpoint_move(struct pipeline *pipeline, const char *group, const struct batch *batch,
@@ -169,7 +194,9 @@ bool checkpoint_move(struct pipeline *pipeline, const char *group, const struct 
     for (size_t i = 0; i < batch->n_partitions; i++) {
         const struct batch_partition *partition = &batch->partitions[i];
         struct slice hash = hash_key(key, group, partition->topic, partition->partition);
-        if (!add_move(pipeline, hash, partition, err))
+        bool is_truncated = batch->truncation.table && batch->truncation.partition == i;
+        if (!add_move(pipeline, hash, partition, err) ||
+            (is_truncated && !add_truncated(pipeline, hash, partition, err)))
             return false;
     }
     return true;
@@ -235,17 +262,21 @@ bool checkpoint_list(struct pipeline *pipeline, const char *group,
 static bool add_reset(struct pipeline *pipeline, const char *group,
                       const struct sink_checkpoint *checkpoint, struct err *err)
 {
-    char key[KEY_BYTES], set[KEY_BYTES], name[KEY_BYTES], offset[NUMBER_BYTES];
+    char key[KEY_BYTES], set[KEY_BYTES], name[KEY_BYTES];
+    char offset[NUMBER_BYTES], high[NUMBER_BYTES], truncated[NUMBER_BYTES];
     struct slice hash = hash_key(key, group, checkpoint->topic, checkpoint->partition);
-    bool is_none = checkpoint->offset == SINK_OFFSET_NONE;
+    bool is_none = checkpoint->high == SINK_OFFSET_NONE;
     struct slice forget[] = {text_of("DEL"), hash};
     struct slice list[] = {text_of(is_none ? "SREM" : "SADD"), set_key(set, group),
                            member_name(name, checkpoint->topic, checkpoint->partition)};
-    struct slice put[] = {text_of("HSET"),   hash,
-                          text_of("owner"),  text_of(""),
-                          text_of("offset"), i64_text(offset, checkpoint->offset)};
+    struct slice put[] = {text_of("HSET"),         hash,
+                          text_of("owner"),        text_of(""),
+                          text_of("offset"),       i64_text(offset, checkpoint->offset),
+                          text_of("high"),         i64_text(high, checkpoint->high),
+                          text_of("truncated"),    i64_text(truncated, checkpoint->truncated),
+                          text_of("truncated_at"), text_of(checkpoint->truncated_at)};
     return pipeline_add(pipeline, 2, forget, err) && pipeline_add(pipeline, 3, list, err) &&
-           (is_none || pipeline_add(pipeline, 6, put, err));
+           (is_none || pipeline_add(pipeline, 12, put, err));
 }
 
 bool checkpoint_reset(struct pipeline *pipeline, const char *group,

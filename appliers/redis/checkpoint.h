@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Redis checkpoints: a hash a partition, and a set that names them, in the database that is
 // written.
-//   tailrace:checkpoint:<group>:<topic>:<partition>  owner offset gtid file pos …
+//   tailrace:checkpoint:<group>:<topic>:<partition>  owner offset high gtid file pos …
+//                                                    and after a truncation: truncated truncated_at
 //   tailrace:checkpoints:<group>                      "<topic>:<partition>", …
 #ifndef TAILRACE_APPLIERS_REDIS_CHECKPOINT_H
 #define TAILRACE_APPLIERS_REDIS_CHECKPOINT_H

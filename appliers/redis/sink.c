@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Redis sink: a batch is
 //   WATCH and HMGET of each checkpoint, WATCH and TYPE of each key that is patched   read, checked
-//   MULTI; DEL + HSET, HSET + HDEL, or DEL for each effect; HSET for each checkpoint; EXEC
+//   in a replay the guards of the objects and tombstones                             read
+//   MULTI; DEL + HSET, HSET + HDEL, or DEL + SET of a tombstone for each effect; HSET for each
+//   checkpoint; EXEC
 // EXEC answers nil when a watched key was written meanwhile: then nothing of it happened, and the
 // step is tried again, which finds out whether the partition was lost. Redis does not roll back: a
 // command that failed inside EXEC would leave the others written. So each is made such that it
@@ -12,6 +14,7 @@
 
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
+#include "appliers/redis/shown.h"
 #include "common/mem.h"
 #include "record/number_text.h"
 
@@ -26,6 +29,9 @@
 struct sink {
     struct pipeline pipeline;
     bool is_json;
+    char guard_s[24];            // how long a tombstone lives
+    const struct effect **order; // what is written of the batch
+    size_t n_order, cap_order;
     struct buf key;
     struct buf fields; // texts of the values of a row, one behind the other
     struct slice *args;
@@ -115,7 +121,7 @@ bool pipeline_add(struct pipeline *pipeline, size_t n, const struct slice *args,
     return sdslen(pipeline->context->obuf) < FLUSH_BYTES || flush(pipeline, err);
 }
 
-bool pipeline_next(struct pipeline *pipeline, redisReply **reply, struct err *err)
+bool pipeline_next_any(struct pipeline *pipeline, redisReply **reply, struct err *err)
 {
     void *got = NULL;
     *reply = NULL;
@@ -123,6 +129,13 @@ bool pipeline_next(struct pipeline *pipeline, redisReply **reply, struct err *er
         return connection_lost(err, pipeline->context);
     pipeline->n_pending--;
     *reply = got;
+    return true;
+}
+
+bool pipeline_next(struct pipeline *pipeline, redisReply **reply, struct err *err)
+{
+    if (!pipeline_next_any(pipeline, reply, err))
+        return false;
     if ((*reply)->type != REDIS_REPLY_ERROR)
         return true;
     reply_fail(err, (*reply)->str);
@@ -254,6 +267,7 @@ static void redis_close(struct sink *sink)
     buf_deinit(&sink->fields);
     free(sink->args);
     free(sink->ends);
+    free((void *)sink->order);
     free(sink);
 }
 
@@ -261,6 +275,8 @@ static bool redis_open(const struct config *config, struct sink **sink, struct e
 {
     struct sink *made = mem_zalloc(sizeof *made);
     made->is_json = strcmp(config->redis.format, "json") == 0;
+    snprintf(made->guard_s, sizeof made->guard_s, "%llu",
+             (unsigned long long)config->apply.guard_ms / 1000);
     bool done = connect_to(config, &made->pipeline.context, err) &&
                 sign_in(&made->pipeline, config, err) && check_role(&made->pipeline, err);
     if (!done) {
@@ -280,15 +296,23 @@ static struct slice key_of(struct sink *sink, const struct effect *effect)
     return buf_bytes(&sink->key);
 }
 
-static bool add_delete(struct sink *sink, struct slice key, struct err *err)
+static bool add_del(struct sink *sink, struct slice key, struct err *err)
 {
     struct slice args[] = {slice_of_str("DEL"), key};
     return pipeline_add(&sink->pipeline, 2, args, err);
 }
 
+static bool add_tombstone(struct sink *sink, struct slice key, struct slice guard, struct err *err)
+{
+    shown_write_tombstone(&sink->fields, key);
+    struct slice args[] = {slice_of_str("SET"), buf_bytes(&sink->fields), guard, slice_of_str("EX"),
+                           slice_of_str(sink->guard_s)};
+    return pipeline_add(&sink->pipeline, 5, args, err);
+}
+
 static void reserve_args(struct sink *sink, size_t n_columns)
 {
-    size_t n = 2 + 2 * n_columns;
+    size_t n = 4 + 2 * n_columns; // command, key, the guard's field
     if (sink->cap_args >= n)
         return;
     sink->args = mem_realloc(sink->args, n * sizeof *sink->args);
@@ -296,9 +320,10 @@ static void reserve_args(struct sink *sink, size_t n_columns)
     sink->cap_args = n;
 }
 
-// HSET of the columns that are there and not NULL; none is no command.
-static bool add_fields(struct sink *sink, struct slice key, const struct effect *effect,
-                       struct err *err)
+// HSET of the columns that are there and not NULL, and of the guard (empty: none); nothing is no
+// command.
+static bool add_fields(struct sink *sink, struct slice key, struct slice guard,
+                       const struct effect *effect, struct err *err)
 {
     const struct table *table = effect->table;
     size_t n = 2;
@@ -316,6 +341,10 @@ static bool add_fields(struct sink *sink, struct slice key, const struct effect 
         sink->args[n++] = table->columns[i].name;
         sink->args[n++] = slice_of(sink->fields.ptr + start, sink->ends[i] - start);
     }
+    if (guard.len) {
+        sink->args[n++] = slice_of_str(GUARD_FIELD);
+        sink->args[n++] = guard;
+    }
     return n == 2 || pipeline_add(&sink->pipeline, n, sink->args, err);
 }
 
@@ -332,26 +361,32 @@ static bool add_nulls(struct sink *sink, struct slice key, const struct effect *
     return n == 2 || pipeline_add(&sink->pipeline, n, sink->args, err);
 }
 
-static bool add_json(struct sink *sink, struct slice key, const struct effect *effect,
-                     struct err *err)
+static bool add_json(struct sink *sink, struct slice key, struct slice guard,
+                     const struct effect *effect, struct err *err)
 {
     buf_clear(&sink->fields);
     mapping_write_json(&sink->fields, effect->table, effect->row);
+    if (guard.len)
+        shown_append_json(&sink->fields, guard);
     struct slice args[] = {slice_of_str("SET"), key, buf_bytes(&sink->fields)};
     return pipeline_add(&sink->pipeline, 3, args, err);
 }
 
-static bool add_effect(struct sink *sink, const struct effect *effect, struct err *err)
+static bool add_effect(struct sink *sink, const struct batch *batch, const struct effect *effect,
+                       struct err *err)
 {
+    char text[GUARD_TEXT_BYTES];
+    struct guard own = guard_of(batch, effect);
+    struct slice guard = slice_of(text, batch->guarded ? guard_write(text, &own) : 0);
     struct slice key = key_of(sink, effect);
     if (effect->kind == EFFECT_DELETE)
-        return add_delete(sink, key, err);
+        return add_del(sink, key, err) && (!guard.len || add_tombstone(sink, key, guard, err));
     if (sink->is_json)
-        return add_json(sink, key, effect, err);
+        return add_json(sink, key, guard, effect, err);
     reserve_args(sink, effect->table->n_columns);
     if (effect->kind == EFFECT_REPLACE)
-        return add_delete(sink, key, err) && add_fields(sink, key, effect, err);
-    return add_fields(sink, key, effect, err) && add_nulls(sink, key, effect, err);
+        return add_del(sink, key, err) && add_fields(sink, key, guard, effect, err);
+    return add_fields(sink, key, guard, effect, err) && add_nulls(sink, key, effect, err);
 }
 
 static bool has_field(const struct effect *effect)
@@ -363,23 +398,25 @@ static bool has_field(const struct effect *effect)
 }
 
 // What Redis cannot hold, found before anything is sent.
-static bool check_effect(const struct sink *sink, const struct effect *effect, struct err *err)
+static bool check_effect(const struct sink *sink, const struct batch *batch,
+                         const struct effect *effect, struct err *err)
 {
     if (sink->is_json && effect->kind == EFFECT_PATCH)
         return err_set(
             err, ERR_REFUSED,
             "an update without the whole row cannot change a JSON string ([redis] format = "
             "json): SET GLOBAL binlog_row_image = FULL on the source, or format = hash");
-    if (!sink->is_json && effect->kind == EFFECT_REPLACE && !has_field(effect))
+    if (!sink->is_json && !batch->guarded && effect->kind == EFFECT_REPLACE && !has_field(effect))
         return err_set(err, ERR_REFUSED,
-                       "all columns are NULL: Redis has no empty hash ([redis] format = json has)");
-    return true;
+                       "all columns are NULL: Redis has no empty hash; with [apply] guard = on it "
+                       "is not empty, and [redis] format = json has one");
+    return shown_check_name(effect->table, err);
 }
 
 static bool check_batch(const struct sink *sink, const struct batch *batch, struct err *err)
 {
     for (size_t i = 0; i < batch->n_effects; i++)
-        if (!check_effect(sink, &batch->effects[i], err))
+        if (!check_effect(sink, batch, &batch->effects[i], err))
             return batch_blame(err, batch, &batch->effects[i]);
     return true;
 }
@@ -408,12 +445,12 @@ static bool check_type(struct sink *sink, struct err *err)
 // A patch writes into the hash that is there: it has to be one, and to stay so until EXEC.
 static bool watch_patched(struct sink *sink, const struct batch *batch, struct err *err)
 {
-    for (size_t i = 0; i < batch->n_effects; i++)
-        if (batch->effects[i].kind == EFFECT_PATCH && !ask_type(sink, &batch->effects[i], err))
+    for (size_t i = 0; i < sink->n_order; i++)
+        if (sink->order[i]->kind == EFFECT_PATCH && !ask_type(sink, sink->order[i], err))
             return false;
-    for (size_t i = 0; i < batch->n_effects; i++)
-        if (batch->effects[i].kind == EFFECT_PATCH && !check_type(sink, err))
-            return batch_blame(err, batch, &batch->effects[i]);
+    for (size_t i = 0; i < sink->n_order; i++)
+        if (sink->order[i]->kind == EFFECT_PATCH && !check_type(sink, err))
+            return batch_blame(err, batch, sink->order[i]);
     return true;
 }
 
@@ -424,8 +461,8 @@ static bool send_batch(struct sink *sink, const char *group, const struct batch 
     struct slice exec[] = {slice_of_str("EXEC")};
     if (!pipeline_add(&sink->pipeline, 1, multi, err))
         return false;
-    for (size_t i = 0; i < batch->n_effects; i++)
-        if (!add_effect(sink, &batch->effects[i], err))
+    for (size_t i = 0; i < sink->n_order; i++)
+        if (!add_effect(sink, batch, sink->order[i], err))
             return false;
     return checkpoint_move(&sink->pipeline, group, batch, err) &&
            pipeline_add(&sink->pipeline, 1, exec, err);
@@ -462,16 +499,32 @@ static bool read_batch(struct sink *sink, bool *raced, struct err *err)
     return done;
 }
 
+// All effects, less those that the target shows.
+static bool choose_effects(struct sink *sink, const struct batch *batch, struct err *err)
+{
+    struct shown shown = {&sink->pipeline, batch, sink->is_json};
+    if (sink->cap_order < batch->n_effects) {
+        sink->cap_order = batch->n_effects;
+        sink->order = mem_realloc((void *)sink->order, sink->cap_order * sizeof *sink->order);
+    }
+    for (size_t i = 0; i < batch->n_effects; i++)
+        sink->order[i] = &batch->effects[i];
+    sink->n_order = batch->n_effects;
+    return shown_leave_out(&shown, sink->order, &sink->n_order, err);
+}
+
 static bool redis_apply(struct sink *sink, const char *group, const char *owner,
                         const struct batch *batch, struct err *err)
 {
+    if (batch->truncation.table)
+        return err_set(err, ERR_UNSUPPORTED, "a truncation is not applied by this version");
     if (!check_batch(sink, batch, err))
         return false;
     for (int tries = 0; tries < TRIES; tries++) {
         bool raced = false;
         if (!checkpoint_watch(&sink->pipeline, group, owner, batch, err) ||
-            !watch_patched(sink, batch, err) || !send_batch(sink, group, batch, err) ||
-            !read_batch(sink, &raced, err))
+            !choose_effects(sink, batch, err) || !watch_patched(sink, batch, err) ||
+            !send_batch(sink, group, batch, err) || !read_batch(sink, &raced, err))
             return false;
         if (!raced)
             return true;

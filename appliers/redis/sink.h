@@ -26,6 +26,9 @@ MUST_CHECK bool pipeline_add(struct pipeline *pipeline, size_t n, const struct s
 // ERR_RETRY (LOADING, OOM, …), ERR_REFUSED (READONLY, NOAUTH, NOPERM, …), and *reply is NULL then.
 MUST_CHECK bool pipeline_next(struct pipeline *pipeline, redisReply **reply, struct err *err);
 
+// As pipeline_next, but an error reply is a reply as well.
+MUST_CHECK bool pipeline_next_any(struct pipeline *pipeline, redisReply **reply, struct err *err);
+
 // Reads and forgets n replies; the first error reply among them is the fault, all n are read.
 MUST_CHECK bool pipeline_skip(struct pipeline *pipeline, size_t n, struct err *err);
 

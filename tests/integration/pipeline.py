@@ -110,9 +110,10 @@ class Pipeline:
         return self.mongodb[self.name][table]
 
     def hash(self, table, *parts):
-        """One Redis hash, as texts."""
+        """One Redis hash, as texts, without the guard."""
         key = ":".join([self.name, table, *map(str, parts)])
-        return {field.decode(): value.decode() for field, value in self.redis.hgetall(key).items()}
+        return {field.decode(): value.decode() for field, value in self.redis.hgetall(key).items()
+                if field != b"_tailrace"}
 
     def keys(self, pattern):
         return sorted(self.redis.scan_iter(match=pattern, count=1000))
@@ -145,6 +146,7 @@ class Pipeline:
         self.topics.remove()
         self.mongodb.drop_database(self.name)
         self.mongodb.tailrace.checkpoints.delete_many(self._checkpoints())
+        self.mongodb.tailrace.tombstones.delete_many({"_id.db": self.name})
         self.mongodb.close()
         for key in self.keys(f"*{self.name}*"):
             self.redis.delete(key)

@@ -213,17 +213,94 @@ static void partitions_keep_where_they_begin(void **state)
     batch_deinit(&batch);
 }
 
+static void truncation_is_a_batch_of_its_own(void **state)
+{
+    struct batch batch = {.guarded = true};
+    struct err err = {0};
+    bool taken = true;
+    (void)state;
+    must_add(&batch, CHANGE_INSERT, &item, "{\"id\":7}", row_1);
+    assert_true(add(&batch, CHANGE_TRUNCATE, &item, "{}", NULL, &taken, &err));
+    assert_false(taken);
+    assert_null(batch.truncation.table);
+    batch_clear(&batch);
+    must_add(&batch, CHANGE_TRUNCATE, &item, "{}", NULL);
+    assert_ptr_equal(batch.truncation.table, &item);
+    assert_int_equal(batch.partitions[0].truncated, batch.truncation.offset);
+    assert_int_equal(batch.partitions[0].next, batch.truncation.offset + 1);
+    assert_true(add(&batch, CHANGE_INSERT, &other_table, "{\"id\":7}", row_1, &taken, &err));
+    assert_false(taken);
+    batch_clear(&batch);
+    assert_null(batch.truncation.table);
+    batch_deinit(&batch);
+}
+
+// One record of an insert, or a truncation, at the offset, in a partition truncated at 50.
+static bool add_at(struct batch *batch, enum change_op op, int64_t offset)
+{
+    struct err err = {0};
+    bool taken = false;
+    struct batch_record record = {
+        .key = slice_of_str("{\"id\":7}"),
+        .partition = batch_partition(batch, "s.shop.item", 0, offset),
+        .offset = offset,
+        .change = {.op = op, .table = &item, .after = op == CHANGE_INSERT ? row_1 : NULL}};
+    batch->partitions[record.partition].truncated = 50;
+    assert_true(batch_add(batch, &record, &taken, &err));
+    return taken;
+}
+
+static void what_a_truncation_removed_is_passed_over(void **state)
+{
+    struct batch batch = {.guarded = true};
+    (void)state;
+    assert_true(add_at(&batch, CHANGE_INSERT, 49));
+    assert_true(add_at(&batch, CHANGE_TRUNCATE, 50));
+    assert_int_equal(batch.n_effects, 0);
+    assert_null(batch.truncation.table);
+    assert_int_equal(batch.partitions[0].next, 51);
+    assert_true(add_at(&batch, CHANGE_INSERT, 51));
+    assert_int_equal(batch.n_effects, 1);
+    batch_clear(&batch);
+    batch.guarded = false;
+    assert_true(add_at(&batch, CHANGE_INSERT, 49));
+    assert_int_equal(batch.n_effects, 1);
+    batch_deinit(&batch);
+}
+
+static void columns_name_is_the_guards(void **state)
+{
+    static const struct column named[] = {
+        {.name = {(const uint8_t *)"id", 2}, .type = COLUMN_INT},
+        {.name = {(const uint8_t *)"_tailrace", 9}, .type = COLUMN_INT},
+    };
+    static const struct table table = {.db = {(const uint8_t *)"shop", 4},
+                                       .name = {(const uint8_t *)"item", 4},
+                                       .columns = named,
+                                       .n_columns = 2,
+                                       .key = key_id,
+                                       .n_key = 1};
+    struct batch batch = {.guarded = true};
+    struct err err = {0};
+    bool taken;
+    (void)state;
+    assert_false(add(&batch, CHANGE_INSERT, &table, "{\"id\":7}", row_1, &taken, &err));
+    assert_int_equal(err.class, ERR_REFUSED);
+    assert_non_null(strstr(err.text, "shop.item"));
+    batch.guarded = false;
+    must_add(&batch, CHANGE_INSERT, &table, "{\"id\":7}", row_1);
+    batch_deinit(&batch);
+}
+
 static void refuses_what_it_cannot_apply(void **state)
 {
     struct batch batch = {0};
     struct err err = {0};
     bool taken;
     (void)state;
-    assert_false(add(&batch, CHANGE_TRUNCATE, &item, "", NULL, &taken, &err));
-    assert_int_equal(err.class, ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "topic s.shop.item partition 0 offset"));
     assert_false(add(&batch, CHANGE_INSERT, &item, "{\"id\":7}", NULL, &taken, &err));
     assert_int_equal(err.class, ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "topic s.shop.item partition 0 offset"));
     assert_false(add(&batch, CHANGE_DELETE, &item, "{\"id\":7}", no_row, &taken, &err));
     assert_int_equal(err.class, ERR_CORRUPT);
     assert_int_equal(batch.n_effects, 0);
@@ -239,6 +316,9 @@ int main(void)
         cmocka_unit_test(many_keys_are_found_again),
         cmocka_unit_test(other_shape_ends_the_batch),
         cmocka_unit_test(partitions_keep_where_they_begin),
+        cmocka_unit_test(truncation_is_a_batch_of_its_own),
+        cmocka_unit_test(what_a_truncation_removed_is_passed_over),
+        cmocka_unit_test(columns_name_is_the_guards),
         cmocka_unit_test(refuses_what_it_cannot_apply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shown: what the target shows of each key already (appliers/core/guard.h): the guards of
+// documents, in their field GUARD_FIELD: { p: int32, o: int64 }, and tombstones of deleted ones:
+//   tailrace.tombstones: { _id: { db, table, key }, p, o, expires }     key: the document's _id
+// which MongoDB removes itself when they expire.
+#ifndef TAILRACE_APPLIERS_MONGODB_SHOWN_H
+#define TAILRACE_APPLIERS_MONGODB_SHOWN_H
+
+#include "appliers/mongodb/sink.h"
+
+#define TOMBSTONE_COLLECTION "tombstones"
+
+struct shown {
+    mongoc_client_t *client;
+    const bson_t *opts; // of the transaction
+    const struct batch *batch;
+    bson_t *reply; // the server's last one
+};
+
+// Makes the tombstones' collection and its index; before a transaction that needs them.
+MUST_CHECK bool shown_prepare(mongoc_client_t *client, struct err *err);
+
+// Appends the guard's field.
+void shown_append(bson_t *doc, const struct guard *guard);
+
+// Leaves out of the effects, sorted by table, those that the target shows.
+MUST_CHECK bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,
+                                struct err *err);
+
+// Writes the tombstones of the deletes among the effects.
+MUST_CHECK bool shown_bury(const struct shown *shown, const struct effect **effects, size_t n,
+                           uint64_t expires_ms, struct err *err);
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shown: what the target shows of each key already (appliers/core/guard.h), as text "P:O":
+//   hash   field GUARD_FIELD
+//   json   last member GUARD_FIELD
+//   tailrace:tombstone:<key>   of a deleted one, with a time to live
+#ifndef TAILRACE_APPLIERS_REDIS_SHOWN_H
+#define TAILRACE_APPLIERS_REDIS_SHOWN_H
+
+#include "appliers/redis/sink.h"
+#include "common/buf.h"
+
+struct shown {
+    struct pipeline *pipeline;
+    const struct batch *batch;
+    bool is_json;
+};
+
+// ERR_REFUSED: the table's keys would be those that tailrace keeps for itself.
+MUST_CHECK bool shown_check_name(const struct table *table, struct err *err);
+
+// The key of the tombstone of what was at `key`.
+void shown_write_tombstone(struct buf *out, struct slice key);
+
+// Puts the guard's member behind the others of the JSON object.
+void shown_append_json(struct buf *object, struct slice guard);
+
+// Reads the guard out of the end of a JSON string that shown_append_json wrote.
+bool shown_read_json(struct slice end, struct guard *guard);
+
+// Leaves out of the effects those that the target shows. What was asked for stays as it is until
+// EXEC, as only the owner of the checkpoints, which are watched, writes it.
+MUST_CHECK bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,
+                                struct err *err);
+
+#endif
