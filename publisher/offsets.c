@@ -315,10 +315,9 @@ static bool write_checkpoint(struct producer *producer, const struct config *con
     checkpoint_write(&value, &checkpoint);
     message.key = buf_bytes(&key);
     message.value = buf_bytes(&value);
-    bool ok = producer_topic(producer, buf_cstr(&name), &message.topic, err) &&
+    bool ok = producer_topic_open(producer, buf_cstr(&name), &message.topic, err) &&
               producer_commit(producer, &message, COMMIT_STOP_MS, err);
-    if (message.topic)
-        rd_kafka_topic_destroy(message.topic);
+    producer_topic_close(message.topic);
     checkpoint_deinit(&checkpoint);
     buf_deinit(&name);
     buf_deinit(&key);

@@ -3,7 +3,14 @@
 // tried again, one that requires an abort ends the transaction, a fatal one ends the handle. Here
 // the last two both end the session: the caller closes the producer and begins again at the last
 // committed checkpoint, which is the same as aborting and safer.
-#define _POSIX_C_SOURCE 200809L // nanosleep
+//
+// Two lanes, each with a transactional.id of its own, take turns. The brokers write a transaction's
+// markers after they have confirmed its commit, and a transaction of the same id that begins before
+// that is refused (CONCURRENT_TRANSACTIONS); librdkafka asks again only after 20 ms, which no
+// setting changes. The other lane can begin at once. It does so only after the commit was
+// confirmed, so what it sends follows, in every partition, what can no longer be aborted; never are
+// both open. A new publisher takes over both before it reads the checkpoint, always in the same
+// order: an older one can commit at most in the lane that is not taken over yet.
 #include "publisher/producer.h"
 
 #include "common/buf.h"
@@ -14,7 +21,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define SLICE_MS 100
 #define ABORT_MS 500
@@ -26,18 +32,20 @@
 #define FLUSH_LOOK_MS 1
 #define FLUSH_LOOKS 100
 
-// The brokers write a transaction's markers after they have confirmed its commit. A partition that
-// is added to the next transaction before that is refused (CONCURRENT_TRANSACTIONS), and librdkafka
-// asks again only after 20 ms, which no setting changes. Measured with 500 rows/s and two brokers
-// on the same busy machine: without a pause 90 % of the transactions were held up so, with 3 ms
-// 30 %, with 6 ms 20 to 25 %, with 8 ms no fewer.
-#define MARKERS_MS 6
+#define LANES 2
+
+struct producer_topic {
+    rd_kafka_topic_t *handles[LANES];
+};
 
 struct producer {
-    rd_kafka_t *rk;
-    const char *name; // transactional.id
+    rd_kafka_t *lanes[LANES];
+    rd_kafka_t *rk;   // the lane whose turn it is
+    size_t turn;      // its number
+    size_t n_lanes;   // 1 without transactions
+    size_t n_ready;   // lanes that were taken over
+    const char *name; // [source] name
     bool transactional;
-    bool initialized;
     bool open; // something was sent since the last commit
     uint64_t open_bytes;
     struct producer_counts counts;
@@ -83,34 +91,44 @@ static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, str
     return kafka_conf_set(conf, "queue.buffering.max.kbytes", text, err);
 }
 
-static bool set_guarantees(rd_kafka_conf_t *conf, const struct producer *producer, struct err *err)
+static bool set_guarantees(rd_kafka_conf_t *conf, const struct producer *producer, size_t lane,
+                           struct err *err)
 {
+    char id[256];
+    snprintf(id, sizeof id, "%s%s", producer->name, lane == 0 ? "" : ":2");
     return kafka_conf_set(conf, "enable.idempotence", "true", err) &&
            kafka_conf_set(conf, "acks", "all", err) &&
            kafka_conf_set(conf, "delivery.report.only.error", "true", err) &&
-           (!producer->transactional ||
-            kafka_conf_set(conf, "transactional.id", producer->name, err));
+           (!producer->transactional || kafka_conf_set(conf, "transactional.id", id, err));
+}
+
+static bool open_lane(struct producer *producer, const struct config *config, size_t lane,
+                      struct err *err)
+{
+    rd_kafka_conf_t *conf = kafka_conf_new(config, "publish", err);
+    if (!conf)
+        return false;
+    rd_kafka_conf_set_opaque(conf, producer);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    if (set_tunables(conf, config, err) && set_guarantees(conf, producer, lane, err))
+        return kafka_open_take(RD_KAFKA_PRODUCER, conf, &producer->lanes[lane], err);
+    rd_kafka_conf_destroy(conf);
+    return false;
 }
 
 struct producer *producer_open(const struct config *config, struct err *err)
 {
-    rd_kafka_conf_t *conf = kafka_conf_new(config, "publish", err);
-    if (!conf)
-        return NULL;
     struct producer *producer = mem_zalloc(sizeof *producer);
     producer->name = config->source.name;
     producer->transactional = strcmp(config->publish.delivery, "exactly-once") == 0;
-    rd_kafka_conf_set_opaque(conf, producer);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    if (!set_tunables(conf, config, err) || !set_guarantees(conf, producer, err)) {
-        rd_kafka_conf_destroy(conf);
-        free(producer);
+    producer->n_lanes = producer->transactional ? LANES : 1;
+    for (size_t i = 0; i < producer->n_lanes; i++) {
+        if (open_lane(producer, config, i, err))
+            continue;
+        producer_close(producer);
         return NULL;
     }
-    if (!kafka_open_take(RD_KAFKA_PRODUCER, conf, &producer->rk, err)) {
-        free(producer);
-        return NULL;
-    }
+    producer->rk = producer->lanes[0];
     return producer;
 }
 
@@ -119,9 +137,12 @@ void producer_close(struct producer *producer)
     if (!producer)
         return;
     producer_abort(producer);
-    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_poll(producer->rk, 0);
-    rd_kafka_destroy(producer->rk);
+    for (size_t i = 0; i < LANES && producer->lanes[i]; i++) {
+        rd_kafka_t *rk = producer->lanes[i];
+        rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_poll(rk, 0);
+        rd_kafka_destroy(rk);
+    }
     buf_deinit(&producer->largest);
     free(producer);
 }
@@ -191,11 +212,13 @@ static bool check_deliveries(struct producer *producer, int timeout_ms, struct e
 bool producer_init(struct producer *producer, struct err *err)
 {
     uint64_t until_ms = clock_steady_ms() + INIT_MS;
-    while (producer->transactional && !producer->initialized) {
-        rd_kafka_error_t *error = rd_kafka_init_transactions(producer->rk, SLICE_MS);
-        producer->initialized = !error;
-        if (!error)
-            break;
+    while (producer->transactional && producer->n_ready < LANES) {
+        rd_kafka_t *rk = producer->lanes[producer->n_ready];
+        rd_kafka_error_t *error = rd_kafka_init_transactions(rk, SLICE_MS);
+        if (!error) {
+            producer->n_ready++;
+            continue;
+        }
         if (!rd_kafka_error_is_retriable(error) || clock_steady_ms() > until_ms)
             return fail_with(producer, error, "transactions cannot be started", err);
         rd_kafka_error_destroy(error);
@@ -205,11 +228,26 @@ bool producer_init(struct producer *producer, struct err *err)
     return true;
 }
 
-bool producer_topic(struct producer *producer, const char *name, rd_kafka_topic_t **topic,
-                    struct err *err)
+bool producer_topic_open(struct producer *producer, const char *name, struct producer_topic **topic,
+                         struct err *err)
 {
-    *topic = rd_kafka_topic_new(producer->rk, name, NULL);
-    return *topic || kafka_err(err, rd_kafka_last_error(), name);
+    struct producer_topic *made = mem_zalloc(sizeof *made);
+    for (size_t i = 0; i < producer->n_lanes; i++) {
+        made->handles[i] = rd_kafka_topic_new(producer->lanes[i], name, NULL);
+        if (made->handles[i])
+            continue;
+        producer_topic_close(made);
+        return kafka_err(err, rd_kafka_last_error(), name);
+    }
+    *topic = made;
+    return true;
+}
+
+void producer_topic_close(struct producer_topic *topic)
+{
+    for (size_t i = 0; topic && i < LANES && topic->handles[i]; i++)
+        rd_kafka_topic_destroy(topic->handles[i]);
+    free(topic);
 }
 
 static void describe(struct buf *text, const struct message *message)
@@ -217,7 +255,7 @@ static void describe(struct buf *text, const struct message *message)
     const struct change *change = message->change;
     buf_clear(text);
     buf_printf(text, "a record of %zu bytes for topic %s", message->key.len + message->value.len,
-               message->topic ? rd_kafka_topic_name(message->topic) : "");
+               message->topic ? rd_kafka_topic_name(message->topic->handles[0]) : "");
     if (change)
         buf_printf(text,
                    " (table " SLICE_FMT "." SLICE_FMT ", key %.*s, " SLICE_FMT ":%llu row %u)",
@@ -243,7 +281,7 @@ static rd_kafka_error_t *produce(struct producer *producer, const struct message
 {
     rd_kafka_headers_t *headers = make_headers(message);
     rd_kafka_vu_t parts[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = message->topic},
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = message->topic->handles[producer->turn]},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_VALUE,
@@ -360,6 +398,12 @@ static bool flush(struct producer *producer, unsigned stop_ms, struct err *err)
     return check_deliveries(producer, 0, err);
 }
 
+static void take_turns(struct producer *producer)
+{
+    producer->turn = (producer->turn + 1) % producer->n_lanes;
+    producer->rk = producer->lanes[producer->turn];
+}
+
 bool producer_commit(struct producer *producer, const struct message *checkpoint, unsigned stop_ms,
                      struct err *err)
 {
@@ -374,14 +418,8 @@ bool producer_commit(struct producer *producer, const struct message *checkpoint
     producer->open_bytes = 0;
     producer->largest_bytes = 0;
     producer->counts.commits++;
+    take_turns(producer);
     return true;
-}
-
-void producer_rest(const struct producer *producer)
-{
-    const struct timespec rest = {.tv_nsec = MARKERS_MS * 1000000L};
-    if (producer->transactional)
-        nanosleep(&rest, NULL);
 }
 
 void producer_abort(struct producer *producer)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Producer: messages into Kafka, all of them or none. Messages sent since the last producer_commit
 // become visible to consumers together with the checkpoint given to it:
-//   exactly-once   in one Kafka transaction of the transactional.id [source] name, begun at its
-//   first message at-least-once  the checkpoint is produced after everything before it is
-//   acknowledged
+//   exactly-once   in one Kafka transaction, begun at its first message; the transactional.ids
+//                  NAME and NAME:2 ([source] name) take turns
+//   at-least-once  the checkpoint is produced after everything before it is acknowledged
 // Memory is bounded: a full queue makes producer_send wait, nothing is dropped. A message that
 // could not be delivered fails the next call. Threads: librdkafka's own; a producer is used by one
 // thread.
@@ -18,6 +18,9 @@
 
 #define MESSAGE_HEADERS_MAX 4
 
+struct producer;
+struct producer_topic;
+
 struct message_header {
     const char *name;
     struct slice value;
@@ -25,7 +28,7 @@ struct message_header {
 
 // Everything borrowed until producer_send returns.
 struct message {
-    rd_kafka_topic_t *topic;
+    struct producer_topic *topic;
     int32_t partition;
     struct slice key;   // ptr NULL: none
     struct slice value; // ptr NULL: null, a tombstone
@@ -40,9 +43,7 @@ struct producer_counts {
     uint64_t commits;
 };
 
-struct producer;
-
-// Makes the handle; no broker is asked. NULL and ERR_CONFIG.
+// Makes the handles; no broker is asked. NULL and ERR_CONFIG.
 struct producer *producer_open(const struct config *config, struct err *err);
 
 // From here on this is the only publisher of that name: an older one is fenced, what it left open
@@ -52,9 +53,10 @@ MUST_CHECK bool producer_init(struct producer *producer, struct err *err);
 // Aborts what is open, waits for nothing long. Takes NULL.
 void producer_close(struct producer *producer);
 
-// A handle for messages to that topic; the caller destroys it before the producer closes.
-MUST_CHECK bool producer_topic(struct producer *producer, const char *name,
-                               rd_kafka_topic_t **topic, struct err *err);
+// A handle for messages to that topic, closed before the producer.
+MUST_CHECK bool producer_topic_open(struct producer *producer, const char *name,
+                                    struct producer_topic **topic, struct err *err);
+void producer_topic_close(struct producer_topic *topic); // takes NULL
 
 // ERR_REFUSED: larger than message.max.bytes, or fenced. ERR_RETRY: the transaction has failed;
 // close and begin anew from the last checkpoint. ERR_STOPPED: the stop flag was raised while the
@@ -67,11 +69,6 @@ MUST_CHECK bool producer_send(struct producer *producer, const struct message *m
 // which. Once the stop flag is raised it waits for stop_ms at most.
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 unsigned stop_ms, struct err *err);
-
-// Waits for the few milliseconds that a commit of a transaction goes on in the brokers after
-// producer_commit. For a caller with nothing to send: what it begins then is not held up. One with
-// a backlog goes on at once, as sending and that wait run side by side.
-void producer_rest(const struct producer *producer);
 
 // Drops what was sent since the last commit; at-least-once: it may come, and comes again.
 void producer_abort(struct producer *producer);

@@ -167,8 +167,6 @@ bool session_loop(struct session *session, bool *progress, struct err *err)
         if (is_due(session, item.kind)) {
             if (!session_commit(session, reader_position(session->reader), true, err))
                 return err->class == ERR_STOPPED;
-            if (item.kind == READER_IDLE)
-                producer_rest(session->producer);
             *progress = true;
         }
         if (is_caught_up(session, item.kind) && until && session->settled)

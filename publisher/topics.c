@@ -68,8 +68,7 @@ struct topics *topics_new(const struct topics_options *options)
 
 static void topic_free(struct topic *topic)
 {
-    if (topic->handle)
-        rd_kafka_topic_destroy(topic->handle);
+    producer_topic_close(topic->handle);
     free(topic->name);
     free(topic->db);
     free(topic->table);
@@ -110,10 +109,9 @@ static bool record(struct topics *topics, const struct checkpoint_topic *topic, 
     checkpoint_topic_write(&value, topic);
     message.key = buf_bytes(&key);
     message.value = buf_bytes(&value);
-    bool ok = producer_topic(topics->options.producer, buf_cstr(&name), &message.topic, err) &&
+    bool ok = producer_topic_open(topics->options.producer, buf_cstr(&name), &message.topic, err) &&
               producer_send(topics->options.producer, &message, err);
-    if (message.topic)
-        rd_kafka_topic_destroy(message.topic);
+    producer_topic_close(message.topic);
     buf_deinit(&name);
     buf_deinit(&key);
     buf_deinit(&value);
@@ -162,7 +160,7 @@ static bool find_or_create(struct topics *topics, struct topic *topic, int32_t n
         log_info("topic created", LOG_FIELDS(log_str("topic", topic->name),
                                              log_u64("partitions", (uint64_t)n_partitions)));
     }
-    return producer_topic(options->producer, topic->name, &topic->handle, err);
+    return producer_topic_open(options->producer, topic->name, &topic->handle, err);
 }
 
 static bool open_table_topic(struct topics *topics, struct topic *topic, struct err *err)

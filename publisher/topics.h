@@ -13,7 +13,7 @@ struct topic {
     char *name;
     char *db; // empty: not a table's
     char *table;
-    rd_kafka_topic_t *handle;
+    struct producer_topic *handle;
     int32_t n_partitions;
     uint64_t transaction_changes; // of the transaction that is being read
     struct topic *next;
