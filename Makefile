@@ -31,7 +31,7 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 	binlog/jsonb.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
 	binlog/temporal.c binlog/transaction.c
-LIVE := binlog/position_find.c binlog/ring.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
+LIVE := binlog/position_find.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_take.c publisher/topics.c

@@ -62,8 +62,29 @@ MUST_CHECK bool wire_query(struct wire *wire, const char *sql, struct wire_resul
                            struct err *err);
 void wire_result_deinit(struct wire_result *result);
 
-// Number of the server's error behind the last failed wire_query (1236, 1227, …), 0 where it was
-// none of the server's.
+// One row of a statement whose result is read as it arrives. Borrowed until the next call.
+struct wire_row {
+    size_t n_columns;
+    const char *const *cells; // NULL: SQL NULL; else `lengths` bytes, whatever they are
+    const unsigned long *lengths;
+};
+
+// Runs one statement with a result, of which one row at a time is in memory. `shape` (may be NULL):
+// a digest of the columns' types and character sets as the server sees them; equal digests, equal
+// columns. Until wire_rows_close nothing else may be asked on this connection.
+MUST_CHECK bool wire_rows_open(struct wire *wire, struct slice sql, uint64_t *shape,
+                               struct err *err);
+
+// The next row; *found is false behind the last one.
+MUST_CHECK bool wire_rows_next(struct wire *wire, struct wire_row *row, bool *found,
+                               struct err *err);
+
+// Ends the result. Rows that are left are read and dropped: who has many of them closes the
+// connection instead.
+void wire_rows_close(struct wire *wire);
+
+// Number of the server's error behind the last failed wire_query or wire_rows_… (1236, 1227, …),
+// 0 where it was none of the server's.
 unsigned wire_last_errno(const struct wire *wire);
 
 bool wire_is_mariadb(const struct wire *wire);

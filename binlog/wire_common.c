@@ -254,6 +254,10 @@ void wire_close(struct wire *wire)
 {
     if (!wire)
         return;
+    if (wire->rows) {
+        wire_interrupt(wire); // else the rest of the result would be read
+        wire_rows_close(wire);
+    }
     wire_driver_close(wire);
     if (wire->mysql)
         mysql_close(wire->mysql);
@@ -318,6 +322,57 @@ void wire_result_deinit(struct wire_result *result)
 {
     free(result->memory);
     *result = (struct wire_result){0};
+}
+
+// FNV-1a over what decides how a cell is to be read.
+static uint64_t shape_of(MYSQL_RES *rows)
+{
+    const unsigned flags = UNSIGNED_FLAG | BINARY_FLAG | ENUM_FLAG | SET_FLAG | ZEROFILL_FLAG;
+    const MYSQL_FIELD *fields = mysql_fetch_fields(rows);
+    unsigned n = mysql_num_fields(rows);
+    uint64_t digest = 0xcbf29ce484222325;
+    for (unsigned i = 0; i < n; i++) {
+        const uint64_t parts[] = {(uint64_t)fields[i].type, fields[i].charsetnr,
+                                  fields[i].flags & flags, fields[i].decimals, fields[i].length};
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+            digest = (digest ^ parts[k]) * 0x100000001b3;
+    }
+    return digest;
+}
+
+bool wire_rows_open(struct wire *wire, struct slice sql, uint64_t *shape, struct err *err)
+{
+    char what[200];
+    slice_to_str(what, sizeof what, sql);
+    wire->last_errno = 0;
+    if (mysql_real_query(wire->mysql, (const char *)sql.ptr, (unsigned long)sql.len) != 0)
+        return wire_fail(wire, what, err);
+    wire->rows = mysql_use_result(wire->mysql);
+    if (!wire->rows)
+        return mysql_errno(wire->mysql) ? wire_fail(wire, what, err)
+                                        : err_set(err, ERR_INTERNAL, "%s: no result", what);
+    if (shape)
+        *shape = shape_of(wire->rows);
+    return true;
+}
+
+bool wire_rows_next(struct wire *wire, struct wire_row *row, bool *found, struct err *err)
+{
+    MYSQL_ROW cells = mysql_fetch_row(wire->rows);
+    *found = cells != NULL;
+    if (!cells)
+        return mysql_errno(wire->mysql) == 0 || wire_fail(wire, "reading rows", err);
+    row->n_columns = mysql_num_fields(wire->rows);
+    row->cells = (const char *const *)cells;
+    row->lengths = mysql_fetch_lengths(wire->rows);
+    return true;
+}
+
+void wire_rows_close(struct wire *wire)
+{
+    if (wire->rows)
+        mysql_free_result(wire->rows);
+    wire->rows = NULL;
 }
 
 unsigned wire_last_errno(const struct wire *wire)

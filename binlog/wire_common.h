@@ -37,6 +37,7 @@ struct wire_stream; // what an implementation keeps for the dump
 struct wire {
     MYSQL *mysql;
     struct wire_stream *stream; // NULL before wire_dump
+    MYSQL_RES *rows;            // of wire_rows_open; NULL: none is open
     int socket; // a duplicate of the library's, for wire_interrupt; -1: not connected
     bool is_mariadb;
     unsigned last_errno;
