@@ -22,7 +22,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 # --- sources, in the order of their dependencies ---------------------------------------------------------------------
 
 COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/err.c \
-	common/log.c common/mem.c common/options.c common/stop.c
+	common/hosts.c common/log.c common/mem.c common/options.c common/stop.c
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
@@ -33,7 +33,7 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 	binlog/temporal.c binlog/transaction.c
 LIVE := binlog/position_find.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
-PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/producer.c \
+PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_take.c publisher/topics.c
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/guard.c appliers/core/main.c \
 	appliers/core/offsets.c appliers/core/worker.c
@@ -102,7 +102,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # --- unit tests: no servers -----------------------------------------------------------------------------------------------
 
-UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/log \
+UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/log \
 	record/base64 record/crc32c record/gtid record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \

@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #define ERRNO_SPECIFIC_ACCESS_DENIED 1227
+#define SQL_RUNNING_COLUMN 11 // of SHOW REPLICA STATUS, from 0
 
 // A status that does not change while the GTID position is read is consistent with it; on a busy
 // server it takes tries.
@@ -120,12 +121,17 @@ static bool quoted_account(struct wire *wire, struct buf *out, struct err *err)
     return true;
 }
 
+static bool is_missing_right(const struct wire *wire)
+{
+    return wire_last_errno(wire) == ERRNO_SPECIFIC_ACCESS_DENIED;
+}
+
 // Whether the statement is allowed: false in *allowed for a missing right, an error for anything
 // else.
 static bool try_statement(struct wire *wire, const char *sql, bool *allowed, struct err *err)
 {
     *allowed = wire_query(wire, sql, NULL, err);
-    return *allowed || wire_last_errno(wire) == ERRNO_SPECIFIC_ACCESS_DENIED;
+    return *allowed || is_missing_right(wire);
 }
 
 // MariaDB has no harmless statement that needs REPLICATION SLAVE; its SHOW GRANTS includes those of
@@ -260,6 +266,20 @@ static bool read_end_mariadb(struct wire *wire, struct server *server, struct er
     return select_gtids(wire, sql, &server->executed, err);
 }
 
+// What the binlog has ever held, and where a replica stands that was made from a backup.
+static bool read_known_mariadb(struct wire *wire, struct server *server, struct err *err)
+{
+    struct wire_result rows;
+    if (!wire_query(wire, "SELECT @@global.gtid_binlog_state, @@global.gtid_slave_pos", &rows, err))
+        return false;
+    buf_clear(&server->known);
+    for (size_t i = 0; i < rows.n_columns * rows.n_rows; i++)
+        if (rows.cells[i] && rows.cells[i][0])
+            buf_printf(&server->known, "%s%s", server->known.len ? "," : "", rows.cells[i]);
+    wire_result_deinit(&rows);
+    return true;
+}
+
 // The GTID list at the beginning of the oldest file is what was purged.
 static bool read_purged_mariadb(struct wire *wire, struct server *server, struct err *err)
 {
@@ -286,10 +306,34 @@ static bool read_identity(struct wire *wire, const struct wire_result *variables
         return err_set(err, ERR_UNSUPPORTED, "%s: the server has no server_id or server_uuid",
                        wire_name(wire));
     server->server_id = (uint32_t)strtoul(id, NULL, 10);
+    const char *read_only = lookup(variables, "read_only");
+    server->is_replica = read_only && strcasecmp(read_only, "OFF") != 0;
     if (server->is_mariadb)
         snprintf(server->uuid, sizeof server->uuid, "server_id %s", id);
     else
         snprintf(server->uuid, sizeof server->uuid, "%s", uuid);
+    return true;
+}
+
+// Does it apply another server's changes? The threads that do are Yes in a column whose place has
+// not changed since 4.1; MariaDB has two more before it. An account that may not ask sees none.
+static bool read_replication(struct wire *wire, struct server *server, struct err *err)
+{
+    bool is_new = version_number(server->version) >= 80022;
+    size_t column = SQL_RUNNING_COLUMN + (server->is_mariadb ? 2 : 0);
+    struct wire_result rows;
+    const char *sql = "SHOW SLAVE STATUS";
+    if (server->is_mariadb)
+        sql = "SHOW ALL SLAVES STATUS";
+    else if (is_new)
+        sql = "SHOW REPLICA STATUS";
+    if (!wire_query(wire, sql, &rows, err))
+        return is_missing_right(wire);
+    for (size_t i = 0; i < rows.n_rows && column < rows.n_columns; i++) {
+        const char *runs = rows.cells[i * rows.n_columns + column];
+        server->is_replica |= runs && strcasecmp(runs, "Yes") == 0;
+    }
+    wire_result_deinit(&rows);
     return true;
 }
 
@@ -300,13 +344,15 @@ bool server_read(struct wire *wire, struct server *server, struct err *err)
     if (!wire_query(wire,
                     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', "
                     "'binlog_row_metadata', 'binlog_row_image', 'gtid_mode', 'server_id', "
-                    "'server_uuid')",
+                    "'server_uuid', 'read_only')",
                     &variables, err))
         return false;
-    bool ok = check(wire, &variables, err) && read_identity(wire, &variables, server, err);
+    bool ok = check(wire, &variables, err) && read_identity(wire, &variables, server, err) &&
+              read_replication(wire, server, err);
     wire_result_deinit(&variables);
     if (ok && server->is_mariadb)
-        ok = read_end_mariadb(wire, server, err) && read_purged_mariadb(wire, server, err);
+        ok = read_end_mariadb(wire, server, err) && read_purged_mariadb(wire, server, err) &&
+             read_known_mariadb(wire, server, err);
     else if (ok)
         ok = read_end_mysql(wire, server, err);
     if (!ok)
@@ -318,6 +364,7 @@ void server_deinit(struct server *server)
 {
     gtid_set_deinit(&server->executed);
     gtid_set_deinit(&server->purged);
+    buf_deinit(&server->known);
 }
 
 bool server_logs(struct wire *wire, struct server_log **logs, size_t *n_logs, struct err *err)
@@ -346,19 +393,88 @@ static void missing_text(const struct gtid_set *set, const struct gtid_set *othe
     gtid_set_deinit(&missing);
 }
 
+// The next of "gtid,gtid,…"; false at the end. All of it comes from a server or gtid_set_write.
+static bool next_gtid(struct slice *text, struct gtid *gtid)
+{
+    struct err ignored;
+    while (text->len > 0) {
+        const uint8_t *comma = memchr(text->ptr, ',', text->len);
+        size_t n = comma ? (size_t)(comma - text->ptr) : text->len;
+        struct slice one = slice_of(text->ptr, n);
+        size_t past = comma ? n + 1 : n;
+        *text = slice_of(text->ptr + past, text->len - past);
+        if (gtid_parse(gtid, one, &ignored))
+            return true;
+    }
+    return false;
+}
+
+// The last sequence number that the server knows of that domain and server, 0 for none.
+static uint64_t last_known(const struct server *server, const struct gtid *of)
+{
+    struct slice text = buf_bytes(&server->known);
+    struct gtid gtid;
+    uint64_t last = 0;
+    while (next_gtid(&text, &gtid))
+        if (gtid.domain == of->domain && gtid.server == of->server && gtid.sequence > last)
+            last = gtid.sequence;
+    return last;
+}
+
+static void lacks_mariadb(const struct server *server, const struct gtid_set *set, struct buf *out)
+{
+    struct buf written = {0};
+    struct gtid gtid;
+    gtid_set_write(&written, set);
+    struct slice text = buf_bytes(&written);
+    while (next_gtid(&text, &gtid)) {
+        char name[GTID_TEXT_MAX];
+        uint64_t last = last_known(server, &gtid);
+        if (last >= gtid.sequence)
+            continue;
+        gtid_write(name, &gtid);
+        buf_printf(out, "%s%s (of server_id %" PRIu32 " its last is ", out->len ? ", " : "", name,
+                   gtid.server);
+        if (last > 0)
+            buf_printf(out, "%" PRIu32 "-%" PRIu32 "-%" PRIu64 ")", gtid.domain, gtid.server, last);
+        else
+            buf_str(out, "none)");
+    }
+    buf_deinit(&written);
+}
+
+void server_lacks(const struct server *server, const struct gtid_set *set, struct buf *out)
+{
+    if (server->is_mariadb)
+        lacks_mariadb(server, set, out);
+    else
+        missing_text(set, &server->executed, out);
+}
+
+static bool fail_lacks(const struct wire *wire, const struct server *server, struct buf *gap,
+                       struct err *err)
+{
+    if (server->is_replica)
+        return err_set(err, ERR_RETRY,
+                       "%s: this replica has not executed transactions that the position holds: "
+                       "%s; it may follow",
+                       wire_name(wire), buf_cstr(gap));
+    return err_set(err, ERR_REFUSED,
+                   "%s: the position holds transactions that this server never executed: %s; it "
+                   "was reset, restored from an older state, promoted before it had them, or is "
+                   "another server; connect to the right one, or start over with `tailrace "
+                   "offsets reset publisher --to earliest` and copy the tables again",
+                   wire_name(wire), buf_cstr(gap));
+}
+
 static bool has_gtids(const struct wire *wire, const struct server *server,
                       const struct gtid_set *executed, struct err *err)
 {
     struct buf gap = {0};
     bool ok = true;
-    missing_text(executed, &server->executed, &gap);
+    server_lacks(server, executed, &gap);
     if (gap.len) {
-        ok = err_set(err, ERR_REFUSED,
-                     "%s: the position holds transactions that this server never executed: %s; it "
-                     "was reset, restored from an older state or is another server; connect to "
-                     "the right one, or start over with `tailrace offsets reset publisher --to "
-                     "earliest`",
-                     wire_name(wire), buf_cstr(&gap));
+        ok = fail_lacks(wire, server, &gap, err);
         goto out;
     }
     missing_text(&server->purged, executed, &gap);
@@ -366,7 +482,8 @@ static bool has_gtids(const struct wire *wire, const struct server *server,
         ok = err_set(err, ERR_REFUSED,
                      "%s: the server purged transactions that were not read yet: %s; start from "
                      "what is left with `tailrace offsets reset publisher --to earliest` and copy "
-                     "the tables again, and raise binlog_expire_logs_seconds on the server",
+                     "the tables again with `tailrace snapshot`, and raise "
+                     "binlog_expire_logs_seconds on the server",
                      wire_name(wire), buf_cstr(&gap));
 out:
     buf_deinit(&gap);

@@ -10,7 +10,8 @@
 
 struct server {
     bool is_mariadb;
-    bool gtid_mode; // MySQL: @@gtid_mode ON; MariaDB: always
+    bool gtid_mode;  // MySQL: @@gtid_mode ON; MariaDB: always
+    bool is_replica; // read_only, or it applies another server's changes: it may yet follow
     char version[64];
     char uuid[64];                // @@server_uuid; MariaDB: "server_id N"
     uint32_t server_id;           // of the server
@@ -18,6 +19,7 @@ struct server {
     uint64_t pos;
     struct gtid_set executed; // @@gtid_executed; MariaDB: @@gtid_binlog_pos
     struct gtid_set purged;   // @@gtid_purged; MariaDB: what lies before the oldest binlog
+    struct buf known;         // MariaDB: the last of each domain and server, as text
 };
 
 struct server_log { // one row of SHOW BINARY LOGS
@@ -31,9 +33,13 @@ struct server_log { // one row of SHOW BINARY LOGS
 MUST_CHECK bool server_read(struct wire *wire, struct server *server, struct err *err);
 void server_deinit(struct server *server);
 
+// Appends what the set has and the server has never executed; nothing: it has all. MariaDB: the
+// last transaction of each domain and server, as two histories may use the same sequence numbers.
+void server_lacks(const struct server *server, const struct gtid_set *set, struct buf *out);
+
 // Is what follows `position` still there, and is it the same history? ERR_REFUSED with the exact
-// gap (GTID set or file) and the command that mends it: purged, reset, restored, another server
-// without GTIDs.
+// gap (GTID set or file) and the command that mends it: purged, reset, restored, promoted without
+// what was published, another server without GTIDs. ERR_RETRY for a replica that is behind.
 MUST_CHECK bool server_has(struct wire *wire, const struct server *server,
                            const struct position *position, struct err *err);
 

@@ -40,7 +40,8 @@
 const struct option_entry config_options[] = {
     TEXT("source", "name", source.name, "",
          "Name of this source: prefix of its topics, transactional.id, consumer groups. Required."),
-    TEXT("source", "host", source.host, "127.0.0.1", "Host of the MySQL or MariaDB server."),
+    TEXT("source", "host", source.host, "127.0.0.1",
+         "Host of the MySQL or MariaDB server; or a list HOST[:PORT],… of a primary and replicas."),
     NUMBER("source", "port", source.port, "3306", 1, 65535, "Port of the server."),
     TEXT("source", "socket", source.socket, "", "Path of its socket; wins over host and port."),
     TEXT("source", "user", source.user, "tailrace",

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "kafka/client.h"
 #include "publisher/checkpoint.h"
+#include "publisher/pick.h"
 #include "publisher/producer.h"
 #include "publisher/session.h"
 #include "record/json_writer.h"
@@ -27,9 +28,8 @@
 struct offsets {
     rd_kafka_t *plain;
     struct checkpoint_log log;
-    struct wire *wire;
-    struct wire_options options;
-    struct server server;
+    struct pick pick;
+    struct pick_server *source; // of these
 };
 
 static bool open_kafka(struct offsets *offsets, const struct config *config, struct err *err)
@@ -38,11 +38,17 @@ static bool open_kafka(struct offsets *offsets, const struct config *config, str
            checkpoint_read(offsets->plain, config, &offsets->log, err);
 }
 
+// The server that a publisher would read from or, where it would refuse them all, the first that
+// answers.
 static bool open_source(struct offsets *offsets, const struct config *config, struct err *err)
 {
-    session_wire_options(config, &offsets->options);
-    return wire_connect(&offsets->options, &offsets->wire, err) &&
-           server_read(offsets->wire, &offsets->server, err);
+    const struct checkpoint_log *log = &offsets->log;
+    if (!pick_open(&offsets->pick, config, err))
+        return false;
+    if (!pick_choose(&offsets->pick, log->found ? &log->last.position : NULL, &offsets->source,
+                     err))
+        offsets->source = pick_first(&offsets->pick);
+    return offsets->source;
 }
 
 static void offsets_deinit(struct offsets *offsets)
@@ -50,9 +56,7 @@ static void offsets_deinit(struct offsets *offsets)
     checkpoint_log_deinit(&offsets->log);
     if (offsets->plain)
         rd_kafka_destroy(offsets->plain);
-    if (offsets->wire)
-        wire_close(offsets->wire);
-    server_deinit(&offsets->server);
+    pick_deinit(&offsets->pick);
 }
 
 static uint64_t age_ms(const struct checkpoint *checkpoint)
@@ -104,7 +108,7 @@ static uint64_t count_gtids(const struct gtid_set *set)
 
 static void find_transactions(const struct offsets *offsets, struct lag *lag)
 {
-    const struct server *server = &offsets->server;
+    const struct server *server = &offsets->source->server;
     struct gtid_set missing = {0};
     if (!server->gtid_mode)
         return;
@@ -120,9 +124,9 @@ static bool find_bytes(struct offsets *offsets, struct lag *lag, struct err *err
     const struct position *position = &offsets->log.last.position;
     struct server_log *logs = NULL;
     size_t n_logs = 0;
-    if (strcmp(position->server_uuid, offsets->server.uuid) != 0)
+    if (strcmp(position->server_uuid, offsets->source->server.uuid) != 0)
         return true; // another server's files
-    if (!server_logs(offsets->wire, &logs, &n_logs, err))
+    if (!server_logs(offsets->source->wire, &logs, &n_logs, err))
         return false;
     for (size_t i = 0; i < n_logs; i++) {
         bool here = strcmp(logs[i].file, position->file) == 0;
@@ -201,7 +205,7 @@ static void print_json(const struct offsets *offsets, const struct config *confi
     else
         buf_str(&out, "null");
     buf_str(&out, ",\"source\":");
-    put_server(&out, &offsets->server);
+    put_server(&out, &offsets->source->server);
     buf_str(&out, ",\"lag\":{");
     put_number_or_null(&out, "transactions", lag->has_transactions, lag->transactions);
     buf_char(&out, ',');
@@ -239,7 +243,7 @@ static void print_people(const struct offsets *offsets, const struct config *con
                          const struct lag *lag)
 {
     const struct checkpoint *last = &offsets->log.last;
-    const struct server *server = &offsets->server;
+    const struct server *server = &offsets->source->server;
     if (!offsets->log.found) {
         printf("publisher %s: no checkpoint yet\n", config->source.name);
         return;
@@ -356,10 +360,11 @@ bool offsets_reset(const struct config *config, const struct offsets_options *op
         return err_set(err, ERR_USAGE,
                        "offsets reset needs --to earliest, latest, gtid:SET, FILE:POS or "
                        "time:ISO8601");
-    bool ok = open_kafka(&offsets, config, err) && refuse_running(&offsets, config, err) &&
-              open_source(&offsets, config, err) &&
-              position_find(&offsets.options, &offsets.server, options->to, &to, err) &&
-              server_has(offsets.wire, &offsets.server, &to, err);
+    bool ok =
+        open_kafka(&offsets, config, err) && refuse_running(&offsets, config, err) &&
+        open_source(&offsets, config, err) &&
+        position_find(&offsets.source->options, &offsets.source->server, options->to, &to, err) &&
+        server_has(offsets.source->wire, &offsets.source->server, &to, err);
     if (ok)
         print_reset(&offsets, config, &to);
     if (ok && options->dry_run)

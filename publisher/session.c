@@ -40,6 +40,8 @@ static void fill_checkpoint(struct session *session, const struct position *posi
     struct table_filter filter = session_filter(session->config);
     position_copy(&checkpoint->position, position);
     checkpoint->position.filter = position->rows > 0 ? table_filter_digest(&filter) : 0;
+    if (position->rows == 0 || session->transaction[0]) // else it is another server's yet
+        memcpy(checkpoint->position.server_uuid, session->server.uuid, sizeof session->server.uuid);
     fill_transaction(session, checkpoint);
     memcpy(checkpoint->instance, session->run->instance, sizeof checkpoint->instance);
 }

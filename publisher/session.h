@@ -32,7 +32,7 @@ struct session_run {
 
 struct session;
 
-// The connection that the configuration describes.
+// The connection that the configuration describes, but for its host and port: pick.h.
 void session_wire_options(const struct config *config, struct wire_options *options);
 
 // NULL and *err; nothing is left open.

@@ -40,8 +40,6 @@ void session_wire_options(const struct config *config, struct wire_options *opti
     if (silent_ms < READ_TIMEOUT_LEAST_MS)
         silent_ms = READ_TIMEOUT_LEAST_MS;
     *options = (struct wire_options){
-        .host = source->host,
-        .port = (unsigned)source->port,
         .socket = or_null(source->socket),
         .user = source->user,
         .password = source->password,
@@ -75,15 +73,28 @@ static bool check_filter(const struct session *session, struct err *err)
         (unsigned long long)start->pos);
 }
 
-static bool find_start(struct session *session, const struct wire_options *options, struct err *err)
+// A GTID set holds for every server, file and position for the one that they were read from.
+static void forget_file_of_another(struct session *session)
 {
-    if (session->log.found) {
-        position_copy(&session->start, &session->log.last.position);
-        return check_filter(session, err);
-    }
-    return position_find(options, &session->server, session->config->publish.start, &session->start,
-                         err) ||
-           err_wrap(err, "[publish] start = %s", session->config->publish.start);
+    struct position *start = &session->start;
+    if (!session->server.gtid_mode || gtid_set_is_empty(&start->executed) ||
+        strcmp(start->server_uuid, session->server.uuid) == 0)
+        return;
+    start->file[0] = '\0';
+    start->pos = 0;
+}
+
+static bool find_start(struct session *session, struct err *err)
+{
+    if (!session->log.found)
+        return position_find(&session->options, &session->server, session->config->publish.start,
+                             &session->start, err) ||
+               err_wrap(err, "[publish] start = %s", session->config->publish.start);
+    position_copy(&session->start, &session->log.last.position);
+    if (!check_filter(session, err))
+        return false;
+    forget_file_of_another(session);
+    return true;
 }
 
 static void set_target(struct session *session)
@@ -110,27 +121,31 @@ static struct topics_options topics_options_of(struct session *session)
     };
 }
 
-// After the checkpoint is read: an older publisher that runs yet may have come further than the
-// server had when it was asked first, and that would look like another history.
-static bool ask_server_again(struct session *session, struct err *err)
+// After the checkpoint is read: what it says decides which server can be read from. They are asked
+// again, as an older publisher that runs yet may have come further than they had when they were
+// asked first, and that would look like another history.
+static bool choose_server(struct session *session, struct err *err)
 {
+    const struct checkpoint_log *log = &session->log;
+    struct pick_server **picked = &session->picked;
+    if (!pick_choose(&session->pick, log->found ? &log->last.position : NULL, picked, err))
+        return false;
+    session->options = (*picked)->options;
     server_deinit(&session->server);
-    return server_read(session->wire, &session->server, err);
+    session->server = (*picked)->server;
+    (*picked)->server = (struct server){0};
+    set_target(session);
+    return find_start(session, err) &&
+           server_has((*picked)->wire, &session->server, &session->start, err);
 }
 
 // Everything that can be refused; nothing is written.
 static bool check_all(struct session *session, struct err *err)
 {
-    struct wire_options options;
-    session_wire_options(session->config, &options);
-    if (!wire_connect(&options, &session->wire, err) ||
-        !server_read(session->wire, &session->server, err))
-        return false;
-    set_target(session);
-    if (!kafka_open_plain(session->config, &session->plain, err) ||
+    if (!pick_open(&session->pick, session->config, err) ||
+        !kafka_open_plain(session->config, &session->plain, err) ||
         !checkpoint_read(session->plain, session->config, &session->log, err) ||
-        !ask_server_again(session, err) || !find_start(session, &options, err) ||
-        !server_has(session->wire, &session->server, &session->start, err))
+        !choose_server(session, err))
         return false;
     struct topics_options topics = topics_options_of(session);
     return topics_check(&topics, err);
@@ -140,13 +155,9 @@ static bool check_all(struct session *session, struct err *err)
 // after that.
 static bool read_again(struct session *session, struct err *err)
 {
-    struct wire_options options;
-    session_wire_options(session->config, &options);
     checkpoint_log_deinit(&session->log);
     return checkpoint_read(session->plain, session->config, &session->log, err) &&
-           (!session->log.found ||
-            (ask_server_again(session, err) && find_start(session, &options, err) &&
-             server_has(session->wire, &session->server, &session->start, err)));
+           (!session->log.found || choose_server(session, err));
 }
 
 static bool send_message(void *into, const struct message *message, struct err *err)
@@ -206,8 +217,9 @@ static bool open_reader(struct session *session, struct err *err)
         .verify_checksums = true,
         .needs_names = true,
     };
-    struct wire *wire = session->wire;
-    session->wire = NULL;
+    struct wire *wire = session->picked->wire;
+    session->picked->wire = NULL;
+    pick_deinit(&session->pick);
     struct source *source = source_live_open_take(wire, &dump, SOURCE_LIVE_RING_BYTES, err);
     if (!source)
         return false;
@@ -262,8 +274,7 @@ void session_close(struct session *session)
     checkpoint_log_deinit(&session->log);
     if (session->plain)
         rd_kafka_destroy(session->plain);
-    if (session->wire)
-        wire_close(session->wire);
+    pick_deinit(&session->pick);
     server_deinit(&session->server);
     position_deinit(&session->start);
     checkpoint_deinit(&session->checkpoint);

@@ -7,6 +7,7 @@
 #include "binlog/reader.h"
 #include "binlog/server.h"
 #include "publisher/encoder.h"
+#include "publisher/pick.h"
 #include "publisher/producer.h"
 #include "publisher/session.h"
 #include "publisher/topics.h"
@@ -14,8 +15,10 @@
 struct session {
     struct session_run *run;
     const struct config *config;
-    struct wire *wire; // until the dump takes it
-    struct server server;
+    struct pick pick;            // until the reader is open
+    struct pick_server *picked;  // of these
+    struct wire_options options; // of the server that is read from, for another connection to it
+    struct server server;        // what it says of itself
     rd_kafka_t *plain;
     struct checkpoint_log log;
     struct position start;

@@ -64,19 +64,26 @@ static bool restore_counts(struct session *session, struct err *err)
     return ok;
 }
 
-// The rest of a transaction that is out in part. After a failover the next transaction may be
-// another one.
+// After a failover the next transaction may be another one than the one that is out in part.
+// Without GTIDs it is not, as the file is the same.
+static bool check_resumed(const struct session *session, struct slice transaction, struct err *err)
+{
+    const struct checkpoint *last = &session->log.last;
+    if (!last->transaction[0] || transaction.len == 0 ||
+        slice_eq_str(transaction, last->transaction))
+        return true;
+    return err_set(
+        err, ERR_REFUSED,
+        "%llu rows of the transaction %s are published, but this server goes on with " SLICE_FMT
+        ": connect to the server %s until the transaction is complete",
+        (unsigned long long)session->start.rows, last->transaction, SLICE_ARG(transaction),
+        last->position.server_uuid);
+}
+
+// The rest of a transaction that is out in part.
 static bool resume(struct session *session, const struct change *change, struct err *err)
 {
-    const char *expected = session->log.last.transaction;
     session->resuming = false;
-    if (*expected && !slice_eq_str(change->transaction, expected))
-        return err_set(
-            err, ERR_REFUSED,
-            "%llu rows of the transaction %s are published, but this server goes on with " SLICE_FMT
-            ": connect to the server %s until the transaction is complete",
-            (unsigned long long)session->start.rows, expected, SLICE_ARG(change->transaction),
-            session->log.last.position.server_uuid);
     if (session->transactions && !restore_counts(session, err))
         return false;
     slice_to_str(session->transaction, sizeof session->transaction, change->transaction);
@@ -196,6 +203,7 @@ bool session_take(struct session *session, const struct reader_item *item, struc
     case READER_END:
         return err_set(err, ERR_RETRY, "the server ended the dump");
     case READER_BEGIN:
+        return !session->resuming || check_resumed(session, item->gtid, err);
     case READER_IDLE:
         return true;
     }

@@ -17,15 +17,16 @@ TEXT = "x" * 100
 class Load:
     """Transactions of a few rows in a thread, until stopped; a context manager."""
 
-    def __init__(self, database, rows=40, pause_s=0.002):
-        self.database, self.rows, self.pause_s = database, rows, pause_s
+    def __init__(self, database, rows=40, pause_s=0.002, is_new=True):
+        self.database, self.rows, self.pause_s, self.is_new = database, rows, pause_s, is_new
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.transactions = 0
         self.failure = None
 
     def __enter__(self):
-        create(self.database, self.rows)
+        if self.is_new:
+            create(self.database, self.rows)
         self.connection = self.database.connect(autocommit=False)
         self.thread.start()
         return self

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # common.sh is read before it
-# Oracle MySQL 9.7 with GTIDs and full row metadata: mysql://root@127.0.0.1, no password.
+# Oracle MySQL 9.7 with GTIDs and full row metadata: mysql://root@127.0.0.1, no password; and on
+# request a replica of it, by GTID, which is read-only until somebody promotes it.
 #
 # Debian carries it only in sid, whose libc is newer than Debian 12's. So the packages and all they
 # need are unpacked into a tree in the cache, without touching the system, and run through the
@@ -16,7 +17,13 @@ mysql_packages='mysql-server-core mysql-client-core libmysqlclient-dev libc6-dev
 mysql_unneeded='systemd|perl|passwd|iproute2'
 mysql_triplet=x86_64-linux-gnu
 mysql_loader=ld-linux-x86-64.so.2
-mysql_port=$(port 1)
+
+mysql_port() { # NODE
+    case $1 in
+    mysql) port 1 ;;
+    mysql-replica) port 9 ;;
+    esac
+}
 
 install() { cached "${mysql_tree##*/}" fill_tree; }
 
@@ -87,29 +94,28 @@ tool() {
     exec "${program[@]}" "${@:2}"
 }
 
-mysql_spawn() { # ARG… of mysqld
+mysql_spawn() { # NODE ARG… of mysqld
     tree_program "$mysql_tree" sbin/mysqld
-    spawn mysql "${program[@]}" --defaults-file="$(node_dir mysql)/my.cnf" "$@"
+    spawn "$1" "${program[@]}" --defaults-file="$(node_dir "$1")/my.cnf" "${@:2}"
 }
 
 # The socket's name is relative to the data directory: a deep checkout cannot make it too long.
-configure() { # DIR
-    cat > "$1/my.cnf" <<CNF
+configure() { # NODE DIR
+    cat > "$2/my.cnf" <<CNF
 [mysqld]
 $(root_option)
 basedir=$mysql_tree/usr
 lc-messages-dir=$mysql_tree/usr/share/mysql
 character-sets-dir=$mysql_tree/usr/share/mysql/charsets
 plugin-dir=$mysql_tree/usr/lib/mysql/plugin
-datadir=$1/data
-tmpdir=$1/tmp
-secure-file-priv=$1/files
+datadir=$2/data
+tmpdir=$2/tmp
+secure-file-priv=$2/files
 socket=mysql.sock
 pid-file=mysql.pid
-port=$mysql_port
+port=$(mysql_port "$1")
 bind-address=127.0.0.1
 mysqlx=0
-server-id=1
 gtid-mode=ON
 enforce-gtid-consistency=ON
 binlog-row-metadata=FULL
@@ -119,34 +125,60 @@ max-allowed-packet=1G
 innodb-buffer-pool-size=256M
 innodb-flush-log-at-trx-commit=2
 sync-binlog=0
+$(role "$1")
 CNF
 }
 
-start() {
-    local dir
-    dir=$(node_dir mysql)
+role() { # NODE
+    case $1 in
+    mysql) echo server-id=1 ;;
+    mysql-replica) printf '%s\n' server-id=11 read-only=ON ;;
+    esac
+}
+
+start() { # NODE…
+    local node
+    for node; do start_one "$node"; done
+}
+
+start_one() { # NODE
+    local dir new=
+    dir=$(node_dir "$1")
     mkdir -p "$dir"/{tmp,files}
-    configure "$dir"
+    configure "$1" "$dir"
     if [ ! -d "$dir/data" ]; then
         rm -rf "$dir/data.part"
-        mysql_spawn --initialize-insecure --datadir="$dir/data.part"
-        finish mysql
+        mysql_spawn "$1" --initialize-insecure --datadir="$dir/data.part"
+        finish "$1"
         mv "$dir/data.part" "$dir/data"
+        new=yes
     fi
     # mysqld would take a killed predecessor that nobody has reaped yet for a living one.
     rm -f "$dir/data/mysql.sock.lock"
-    mysql_spawn
-    await mysql 60
+    mysql_spawn "$1"
+    await "$1" 60
+    [ "$new$1" != yesmysql-replica ] || replicate "$1"
 }
 
-alive() {
-    running mysql || return 1
+# It remembers this when it starts again, unless it was promoted.
+replicate() { # NODE
+    tree_program "$mysql_tree" bin/mysql
+    "${program[@]}" --no-defaults -uroot -h127.0.0.1 -P"$(mysql_port "$1")" <<SQL >> \
+        "$(node_dir "$1")/log" 2>&1 || fail "$1" "could not be made a replica"
+CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = $(mysql_port mysql),
+    SOURCE_USER = 'root', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1;
+START REPLICA;
+SQL
+}
+
+alive() { # NODE
+    running "$1" || return 1
     tree_program "$mysql_tree" bin/mysqladmin
-    "${program[@]}" --no-defaults --silent -uroot -h127.0.0.1 -P"$mysql_port" ping \
+    "${program[@]}" --no-defaults --silent -uroot -h127.0.0.1 -P"$(mysql_port "$1")" ping \
         > /dev/null 2>&1
 }
 
-env() { echo "mysql://root@127.0.0.1:$mysql_port"; }
+env() { echo "mysql://root@127.0.0.1:$(mysql_port "$1")"; } # NODE
 version() { cat "$mysql_tree/version"; }
 
 # client_flags: for a Makefile to include. RPATH, not RUNPATH: with the latter the libstdc++ that
