@@ -2,11 +2,11 @@
 // Pick: which server of [source] host is read from.
 //
 // The rule: of those that answer and are set up for it, the first in the order of the list that has
-// all that the position holds and all that the others have which hold it as well. So a replica that is behind, or an old
-// primary that came back without what its successor wrote, is never taken in place of a newer one,
-// and what nobody has any more is not passed over. What a replica has by itself does not count
-// against a primary. With one server in the list there is nothing to choose, and its own error
-// stands.
+// all that the position holds and all that the others have which hold it as well. So a replica that
+// is behind, or an old primary that came back without what its successor wrote, is never taken in
+// place of a newer one, and what nobody has any more is not passed over. What a replica has by
+// itself does not count against a primary. With one server in the list there is nothing to choose,
+// and its own error stands.
 #ifndef TAILRACE_PUBLISHER_PICK_H
 #define TAILRACE_PUBLISHER_PICK_H
 

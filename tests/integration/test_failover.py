@@ -160,16 +160,17 @@ def assert_errant(path, said, had, executed):
 @on_mysql
 def test_promoted_without_a_transaction_that_is_out_in_part(path, pair):
     path.options["publish"]["transaction_bytes"] = "256KiB"
-    load.create(path.database, 10)
+    insert_large(path.database, rows=1)
     pair.wait_for_replica()
     pair.cut_off()
-    insert_large(path.database)  # the promoted server will not even have the table
+    path.database.sql("INSERT INTO large SELECT 1 + a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d,"
+                      " REPEAT('y', 50) FROM digit a, digit b, digit c, digit d, digit e")
     publisher = path.start_publisher()
     wait.until(lambda: rows_out(path) > 0, "rows", pause_s=0)
     publisher.kill()
     before = path.checkpoint()
     path.lose_primary()
-    path.database.sql("DELETE FROM t WHERE id = 1")
+    path.database.sql("DELETE FROM large")
     said = path.refused()
     assert f"{before['rows']} rows of the transaction {before['transaction']} are published" in said
     after = path.checkpoint()
