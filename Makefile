@@ -34,7 +34,7 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 LIVE := binlog/position_find.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
-	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_take.c publisher/topics.c
+	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_take.c publisher/standby.c publisher/topics.c
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/guard.c appliers/core/main.c \
 	appliers/core/offsets.c appliers/core/worker.c
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \

@@ -233,25 +233,40 @@ static bool take_message(void *into, const rd_kafka_message_t *message, struct e
                                slice_of(message->payload, message->len), err);
 }
 
-bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpoint_log *log,
-                     struct err *err)
+static bool find_topic_of(rd_kafka_t *rk, const char *name, bool *exists, struct err *err)
+{
+    int32_t n_partitions;
+    if (!kafka_partition_count(rk, name, &n_partitions, err))
+        return false;
+    *exists = n_partitions > 0;
+    return n_partitions <= 1 ||
+           err_set(err, ERR_REFUSED, "topic %s has %d partitions; a checkpoint needs 1", name,
+                   (int)n_partitions);
+}
+
+bool checkpoint_read_on(rd_kafka_t *rk, const struct config *config, int64_t *end,
+                        struct checkpoint_log *log, struct err *err)
 {
     struct buf name = {0};
-    int32_t n_partitions;
     int64_t first;
     checkpoint_topic_name(&name, config->source.name);
     struct partition_range range = {
-        .rk = rk, .topic = buf_cstr(&name), .from = RD_KAFKA_OFFSET_BEGINNING};
-    bool done = kafka_partition_count(rk, range.topic, &n_partitions, err);
-    log->exists = done && n_partitions > 0;
-    if (log->exists && n_partitions != 1)
-        done = err_set(err, ERR_REFUSED, "topic %s has %d partitions; a checkpoint needs 1",
-                       range.topic, (int)n_partitions);
+        .rk = rk, .topic = buf_cstr(&name), .from = *end > 0 ? *end : RD_KAFKA_OFFSET_BEGINNING};
+    bool done = log->exists || find_topic_of(rk, range.topic, &log->exists, err);
     if (done && log->exists)
         done = partition_end(rk, range.topic, 0, &first, &range.to, err) &&
                partition_read(&range, take_message, log, err);
+    if (done)
+        *end = range.to;
     buf_deinit(&name);
     return done;
+}
+
+bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpoint_log *log,
+                     struct err *err)
+{
+    int64_t end = 0;
+    return checkpoint_read_on(rk, config, &end, log, err);
 }
 
 bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err)

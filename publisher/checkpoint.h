@@ -75,6 +75,11 @@ const struct checkpoint_topic *checkpoint_log_topic(const struct checkpoint_log 
 MUST_CHECK bool checkpoint_read(rd_kafka_t *rk, const struct config *config,
                                 struct checkpoint_log *log, struct err *err);
 
+// Reads on from offset *end, 0 for the beginning, and moves it to where the topic ends now. Without
+// a topic there is nothing to read.
+MUST_CHECK bool checkpoint_read_on(rd_kafka_t *rk, const struct config *config, int64_t *end,
+                                   struct checkpoint_log *log, struct err *err);
+
 // Makes the topic where it is missing.
 MUST_CHECK bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err);
 

@@ -29,6 +29,8 @@ static const struct cli_option options[] = {
     {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", AT(config), NULL},
     {"until-caught-up", 0, NULL, "ends when all is out that the binlog held at the start",
      AT(publisher.until_caught_up), NULL},
+    {"standby", 0, NULL, "waits while another publisher of this name is alive, then takes over",
+     AT(publisher.standby), NULL},
     {"accept-partitions", 0, "TOPIC", "goes on with the partitions that TOPIC has now", 0,
      add_accepted},
     {"to", 0, "WHERE", "offsets reset: earliest, latest, gtid:SET, FILE:POS, time:ISO8601",
@@ -60,7 +62,8 @@ int main(int argc, char **argv)
     const struct cli cli = {
         .program = "tailrace-publish",
         .purpose = "publishes the row changes of MySQL or MariaDB to Kafka",
-        .synopsis = "[-c FILE] [--until-caught-up] | offsets show | offsets reset --to WHERE",
+        .synopsis =
+            "[-c FILE] [--standby] [--until-caught-up] | offsets show | offsets reset --to WHERE",
         .options = options,
         .into = &arguments,
     };

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "publisher/session.h"
+#include "publisher/standby.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,8 @@ bool publisher_run(const struct config *config, const struct publisher_options *
     bool running = false;
     bool progress;
     bool ok;
+    if (options->standby && !standby_wait(config, err))
+        return err->class == ERR_STOPPED;
     name_instance(&run);
     while (!(ok = run_session(&run, &running, &progress, err))) {
         if (err->class != ERR_RETRY || !running)

@@ -12,6 +12,7 @@
 #define PUBLISHER_ACCEPTED_MAX 64
 
 struct publisher_options {
+    bool standby;         // waits first while another publisher of the name is alive
     bool until_caught_up; // ends when everything is out that the binlog held at the start
     const char *accepted[PUBLISHER_ACCEPTED_MAX]; // topics whose number of partitions is accepted
     size_t n_accepted;
