@@ -31,10 +31,10 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 	binlog/jsonb.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
 	binlog/temporal.c binlog/transaction.c
-LIVE := binlog/position_find.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
+LIVE := binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
-	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_take.c publisher/standby.c publisher/topics.c
+	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/guard.c appliers/core/main.c \
 	appliers/core/offsets.c appliers/core/worker.c
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
@@ -107,7 +107,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
-	publisher/encoder publisher/checkpoint \
+	publisher/encoder publisher/checkpoint publisher/retention \
 	appliers/core/batch appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping
 
 UNIT_SRC_common := $(COMMON)

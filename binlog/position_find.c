@@ -351,12 +351,13 @@ static bool find_file_pos(struct find *find, struct err *err)
     return ok;
 }
 
-// When the file was begun: the time of its format description.
-static bool file_time(const struct find *find, const char *file, uint64_t *us, struct err *err)
+// The time of its format description.
+bool position_file_time(const struct wire_options *options, const struct server *server,
+                        const char *file, uint64_t *us, struct err *err)
 {
     struct scan scan;
     struct event event = {0};
-    bool ok = scan_open(&scan, find->options, find->server, file, err);
+    bool ok = scan_open(&scan, options, server, file, err);
     while (ok && event.code != EVENT_FORMAT_DESCRIPTION) {
         ok = scan_event(&scan, &event, err);
         if (ok && event.code == EVENT_UNKNOWN)
@@ -375,7 +376,7 @@ static bool find_file_of(const struct find *find, uint64_t us, const char **file
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         uint64_t begun;
-        if (!file_time(find, find->logs[middle].file, &begun, err))
+        if (!position_file_time(find->options, find->server, find->logs[middle].file, &begun, err))
             return false;
         if (begun <= us)
             low = middle;

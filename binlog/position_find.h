@@ -22,4 +22,8 @@
 MUST_CHECK bool position_find(const struct wire_options *options, const struct server *server,
                               const char *where, struct position *out, struct err *err);
 
+// When a binlog file was begun, in microseconds since 1970; through a connection of its own.
+MUST_CHECK bool position_file_time(const struct wire_options *options, const struct server *server,
+                                   const char *file, uint64_t *us, struct err *err);
+
 #endif

@@ -40,8 +40,7 @@ static const struct setting settings[] = {
     {"binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = FULL;"},
 };
 
-// Rows of two columns, name and value.
-static const char *lookup(const struct wire_result *rows, const char *name)
+const char *server_variable(const struct wire_result *rows, const char *name)
 {
     for (size_t i = 0; i < rows->n_rows; i++)
         if (rows->cells[2 * i] && strcasecmp(rows->cells[2 * i], name) == 0)
@@ -80,7 +79,7 @@ static void check_settings(const struct wire_result *variables, struct problems 
 {
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         const struct setting *setting = &settings[i];
-        const char *found = lookup(variables, setting->name);
+        const char *found = server_variable(variables, setting->name);
         char text[512];
         if (found && strcasecmp(found, setting->wanted) == 0)
             continue;
@@ -100,7 +99,7 @@ static void check_settings(const struct wire_result *variables, struct problems 
 
 static void warn_row_image(const struct wire_result *variables)
 {
-    const char *image = lookup(variables, "binlog_row_image");
+    const char *image = server_variable(variables, "binlog_row_image");
     if (image && strcasecmp(image, "FULL") != 0)
         log_warn("row image is not full: updates carry changed columns only, snapshots and "
                  "verification of single rows need SET GLOBAL binlog_row_image = FULL",
@@ -296,9 +295,9 @@ static bool read_purged_mariadb(struct wire *wire, struct server *server, struct
 static bool read_identity(struct wire *wire, const struct wire_result *variables,
                           struct server *server, struct err *err)
 {
-    const char *id = lookup(variables, "server_id");
-    const char *uuid = lookup(variables, "server_uuid");
-    const char *gtid_mode = lookup(variables, "gtid_mode");
+    const char *id = server_variable(variables, "server_id");
+    const char *uuid = server_variable(variables, "server_uuid");
+    const char *gtid_mode = server_variable(variables, "gtid_mode");
     server->is_mariadb = wire_is_mariadb(wire);
     server->gtid_mode = server->is_mariadb || (gtid_mode && strcasecmp(gtid_mode, "ON") == 0);
     snprintf(server->version, sizeof server->version, "%s", wire_server_version(wire));
@@ -306,7 +305,7 @@ static bool read_identity(struct wire *wire, const struct wire_result *variables
         return err_set(err, ERR_UNSUPPORTED, "%s: the server has no server_id or server_uuid",
                        wire_name(wire));
     server->server_id = (uint32_t)strtoul(id, NULL, 10);
-    const char *read_only = lookup(variables, "read_only");
+    const char *read_only = server_variable(variables, "read_only");
     server->is_replica = read_only && strcasecmp(read_only, "OFF") != 0;
     if (server->is_mariadb)
         snprintf(server->uuid, sizeof server->uuid, "server_id %s", id);
@@ -463,7 +462,8 @@ static bool fail_lacks(const struct wire *wire, const struct server *server, str
                    "%s: the position holds transactions that this server never executed: %s; it "
                    "was reset, restored from an older state, promoted before it had them, or is "
                    "another server; connect to the right one, or start over with `tailrace "
-                   "offsets reset publisher --to earliest` and copy the tables again",
+                   "offsets reset publisher --to earliest` and copy the tables again "
+                   "with `tailrace snapshot`",
                    wire_name(wire), buf_cstr(gap));
 }
 
@@ -505,7 +505,7 @@ static bool fail_no_file(const struct wire *wire, const struct position *positio
     return err_set(err, ERR_REFUSED,
                    "%s: %s:%" PRIu64 ": the server has no such binlog file (any more), its oldest "
                    "is %s; start from there with `tailrace offsets reset publisher --to earliest` "
-                   "and copy the tables again",
+                   "and copy the tables again with `tailrace snapshot`",
                    wire_name(wire), position->file, position->pos, oldest ? oldest->file : "none");
 }
 

@@ -43,6 +43,9 @@ void server_lacks(const struct server *server, const struct gtid_set *set, struc
 MUST_CHECK bool server_has(struct wire *wire, const struct server *server,
                            const struct position *position, struct err *err);
 
+// The value of a name in the rows of SHOW GLOBAL VARIABLES; NULL: the server does not have it.
+const char *server_variable(const struct wire_result *rows, const char *name);
+
 // The binlog files, oldest first; free(3) *logs.
 MUST_CHECK bool server_logs(struct wire *wire, struct server_log **logs, size_t *n_logs,
                             struct err *err);

@@ -125,7 +125,7 @@ static bool fail_dump(const struct wire *wire, const char *what, const char *tex
                        "%s: the position is gone from the server, its binlog was purged or belongs "
                        "to another history; start from what is left with "
                        "`tailrace offsets reset publisher --to earliest`, then copy the tables "
-                       "again (the server: %s)",
+                       "again with `tailrace snapshot` (the server: %s)",
                        what, text);
     return err_set(err, ERR_REFUSED, "%s: the server ended the dump: %s (error %d)", what, text,
                    ERRNO_SOURCE_FATAL);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Offsets: see offsets.h. Lag is what the source's binlog holds behind the checkpoint: transactions
 // by GTID set, bytes by the sizes of its files, seconds since the commit of the last published
-// transaction.
+// transaction. Shown as well: how long the server will keep what is needed, or that it has not got
+// it any more, in the words of a start's refusal.
 #define _DEFAULT_SOURCE // gethostname
 #include "publisher/offsets.h"
 
 #include "binlog/position_find.h"
+#include "binlog/retention.h"
 #include "binlog/server.h"
 #include "common/cli.h"
 #include "common/clock.h"
@@ -23,6 +25,9 @@
 
 #define ALIVE_LEAST_MS 10000
 #define COMMIT_STOP_MS 500
+#define MINUTE_S 60
+#define HOUR_S 3600
+#define DAY_S 86400
 
 // What there is to know; deinit takes a half-filled one.
 struct offsets {
@@ -156,6 +161,27 @@ static bool find_lag(struct offsets *offsets, struct lag *lag, struct err *err)
     return true;
 }
 
+// --- what the server keeps ---
+
+struct kept {
+    bool is_known; // a checkpoint is there, and what follows it
+    struct retention retention;
+    struct err refusal; // ERR_NONE: a start would not be refused for it
+};
+
+static bool find_kept(struct offsets *offsets, struct kept *kept, struct err *err)
+{
+    const struct position *position = &offsets->log.last.position;
+    struct pick_server *source = offsets->source;
+    if (!offsets->log.found)
+        return true;
+    kept->is_known = server_has(source->wire, &source->server, position, &kept->refusal);
+    if (!kept->is_known)
+        return true;
+    return retention_read(source->wire, &source->options, &source->server, position,
+                          &kept->retention, err);
+}
+
 // --- show --------------------------------------------------------------------------------------
 
 static void put_number_or_null(struct buf *out, const char *member, bool known, uint64_t n)
@@ -164,6 +190,11 @@ static void put_number_or_null(struct buf *out, const char *member, bool known, 
         buf_printf(out, "\"%s\":%llu", member, (unsigned long long)n);
     else
         buf_printf(out, "\"%s\":null", member);
+}
+
+static uint64_t positive(int64_t n)
+{
+    return n > 0 ? (uint64_t)n : 0;
 }
 
 static void put_checkpoint(struct buf *out, const struct checkpoint *checkpoint)
@@ -192,8 +223,30 @@ static void put_server(struct buf *out, const struct server *server)
     buf_deinit(&gtid);
 }
 
+static void put_kept(struct buf *out, const struct kept *kept)
+{
+    const struct retention *retention = &kept->retention;
+    if (kept->is_known) {
+        buf_str(out, ",\"refused\":null,\"retention\":{\"file\":");
+        json_write_string(out, slice_of_str(retention->file));
+        buf_char(out, ',');
+        put_number_or_null(out, "seconds_left", retention->has_seconds,
+                           positive(retention->seconds));
+        buf_char(out, ',');
+        put_number_or_null(out, "bytes_left", retention->has_bytes, positive(retention->bytes));
+        buf_printf(out, ",\"percent_left\":%u}", retention_percent(retention));
+        return;
+    }
+    buf_str(out, ",\"refused\":");
+    if (kept->refusal.class == ERR_NONE)
+        buf_str(out, "null");
+    else
+        json_write_string(out, slice_of_str(kept->refusal.text));
+    buf_str(out, ",\"retention\":null");
+}
+
 static void print_json(const struct offsets *offsets, const struct config *config,
-                       const struct lag *lag)
+                       const struct lag *lag, const struct kept *kept)
 {
     struct buf out = {0};
     buf_str(&out, "{\"program\":\"tailrace-publish\",\"name\":");
@@ -212,7 +265,9 @@ static void print_json(const struct offsets *offsets, const struct config *confi
     put_number_or_null(&out, "bytes", lag->has_bytes, lag->bytes);
     buf_char(&out, ',');
     put_number_or_null(&out, "seconds", lag->has_seconds, lag->seconds);
-    buf_str(&out, "}}\n");
+    buf_char(&out, '}');
+    put_kept(&out, kept);
+    buf_str(&out, "}\n");
     fwrite(out.ptr, 1, out.len, stdout);
     buf_deinit(&out);
 }
@@ -239,8 +294,41 @@ static void print_number(const char *unit, bool known, uint64_t n)
         printf(" ? %s", unit);
 }
 
+static void print_duration(uint64_t s)
+{
+    if (s >= 2 * DAY_S)
+        printf("%llu d %llu h", (unsigned long long)(s / DAY_S),
+               (unsigned long long)(s % DAY_S / HOUR_S));
+    else if (s >= HOUR_S)
+        printf("%llu h %llu min", (unsigned long long)(s / HOUR_S),
+               (unsigned long long)(s % HOUR_S / MINUTE_S));
+    else
+        printf("%llu s", (unsigned long long)s);
+}
+
+static void print_kept(const struct kept *kept)
+{
+    const struct retention *retention = &kept->retention;
+    if (!kept->is_known) {
+        printf("  %-10s %s\n", "refused", kept->refusal.text);
+        return;
+    }
+    printf("  %-10s %s ", "kept", retention->file);
+    if (!retention->has_seconds && !retention->has_bytes)
+        printf("until somebody purges it");
+    if (retention->has_seconds) {
+        printf("for ");
+        print_duration(positive(retention->seconds));
+        printf(" at least");
+    }
+    if (retention->has_bytes)
+        printf("%sfor %llu bytes more", retention->has_seconds ? ", and " : "",
+               (unsigned long long)positive(retention->bytes));
+    printf("\n");
+}
+
 static void print_people(const struct offsets *offsets, const struct config *config,
-                         const struct lag *lag)
+                         const struct lag *lag, const struct kept *kept)
 {
     const struct checkpoint *last = &offsets->log.last;
     const struct server *server = &offsets->source->server;
@@ -264,6 +352,7 @@ static void print_people(const struct offsets *offsets, const struct config *con
     print_number("bytes", lag->has_bytes, lag->bytes);
     print_number("seconds", lag->has_seconds, lag->seconds);
     printf("\n");
+    print_kept(kept);
 }
 
 bool offsets_show(const struct config *config, const struct offsets_options *options,
@@ -271,12 +360,13 @@ bool offsets_show(const struct config *config, const struct offsets_options *opt
 {
     struct offsets offsets = {.plain = NULL};
     struct lag lag = {0};
+    struct kept kept = {.is_known = false};
     bool ok = open_kafka(&offsets, config, err) && open_source(&offsets, config, err) &&
-              find_lag(&offsets, &lag, err);
+              find_lag(&offsets, &lag, err) && find_kept(&offsets, &kept, err);
     if (ok && options->json)
-        print_json(&offsets, config, &lag);
+        print_json(&offsets, config, &lag, &kept);
     else if (ok)
-        print_people(&offsets, config, &lag);
+        print_people(&offsets, config, &lag, &kept);
     offsets_deinit(&offsets);
     return ok;
 }

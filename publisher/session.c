@@ -170,6 +170,8 @@ bool session_loop(struct session *session, bool *progress, struct err *err)
             if (!session_commit(session, reader_position(session->reader), true, err))
                 return err->class == ERR_STOPPED;
             *progress = true;
+            if (item.kind != READER_IDLE) // it is behind
+                session_watch_retention(session, NULL, reader_position(session->reader));
         }
         if (is_caught_up(session, item.kind) && until && session->settled)
             break;

@@ -21,9 +21,11 @@ struct session_run {
     const struct publisher_options *options;
     char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid"
     bool has_target;
-    bool caught_up;         // it was logged
-    struct position target; // the end of the source's binlog when the run began
-    uint64_t started_ms;    // steady
+    bool caught_up;          // it was logged
+    struct position target;  // the end of the source's binlog when the run began
+    unsigned retention_step; // of the warnings that the server will remove what is needed
+    uint64_t retention_ms;   // steady; when it was looked at last
+    uint64_t started_ms;     // steady
     uint64_t changes;
     uint64_t messages;
     uint64_t bytes;

@@ -218,6 +218,7 @@ static bool open_reader(struct session *session, struct err *err)
         .needs_names = true,
     };
     struct wire *wire = session->picked->wire;
+    session_watch_retention(session, wire, start);
     session->picked->wire = NULL;
     pick_deinit(&session->pick);
     struct source *source = source_live_open_take(wire, &dump, SOURCE_LIVE_RING_BYTES, err);

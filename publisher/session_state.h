@@ -48,6 +48,11 @@ struct table_filter session_filter(const struct config *config);
 void session_log_position(const char *event, const struct session *session,
                           const struct position *position);
 
+// Warns when the server will soon remove what is not read yet. With a wire at once, without (NULL)
+// through a connection of its own, once a minute at most. In session_retention.c.
+void session_watch_retention(struct session *session, struct wire *wire,
+                             const struct position *position);
+
 // Sends one item of the reader. In session_take.c.
 MUST_CHECK bool session_take(struct session *session, const struct reader_item *item,
                              struct err *err);
