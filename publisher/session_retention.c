@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Session, retention: a warning while there is time. A server spares the file that it sends; the one
-// that a publisher needs which is away, or was until now, it does not.
+// Session, retention: a warning while there is time. A server spares the file that it sends; the
+// one that a publisher needs which is away, or was until now, it does not.
 #include "binlog/retention.h"
 #include "common/clock.h"
 #include "common/log.h"
