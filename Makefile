@@ -40,8 +40,13 @@ APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c
 REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c
+VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c \
+	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/mysql.c \
+	verify/recheck.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
+	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
+PROGRAMS += tailrace-verify
 
 SRC_tailrace := cli/tailrace.c $(COMMON)
 SRC_tailrace-cat := cli/cat.c $(DECODE) $(RECORD) $(COMMON)
@@ -49,6 +54,7 @@ SRC_tailrace-offsets := cli/offsets.c $(COMMON)
 SRC_tailrace-publish := publisher/main.c $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-mongodb := appliers/mongodb/main.c $(MONGODB) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-redis := appliers/redis/main.c $(REDIS) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
+SRC_tailrace-verify := verify/main.c $(VERIFY) $(KAFKA) $(RECORD) $(COMMON)
 
 DECODE_LIBS := -ldeflate -lzstd -lz
 RECORD_LIBS := -lyajl -lm
@@ -58,6 +64,7 @@ LIBS_tailrace-offsets :=
 LIBS_tailrace-publish = $(CLIENT_LIBS) -lrdkafka $(DECODE_LIBS) $(RECORD_LIBS)
 LIBS_tailrace-apply-mongodb = $(MONGOC_LIBS) -lrdkafka $(RECORD_LIBS)
 LIBS_tailrace-apply-redis := -lhiredis -lrdkafka $(RECORD_LIBS)
+LIBS_tailrace-verify = $(CLIENT_LIBS) $(MONGOC_LIBS) -lhiredis -lrdkafka $(RECORD_LIBS)
 
 # --- libraries that are asked where they are, only when something is built ----------------------------------------------
 
@@ -91,6 +98,7 @@ $(BUILD)/obj/%.o: %.c
 	$(CC) $(ALL_CFLAGS) $(CFLAGS_$(subst /,_,$(*D))) -MMD -MP -c $< -o $@
 
 CFLAGS_appliers_mongodb = $(MONGOC_CFLAGS)
+CFLAGS_verify = $(MONGOC_CFLAGS) $(CLIENT_CFLAGS)
 $(BUILD)/obj/binlog/wire_%.o: CFLAGS_binlog = $(CLIENT_CFLAGS)
 
 define program
@@ -109,6 +117,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/retention \
 	appliers/core/batch appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping
+UNIT_TESTS += verify/hash verify/text
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)
@@ -117,6 +126,8 @@ UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON
 UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
 UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
 UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
+UNIT_SRC_verify := $(VERIFY) $(KAFKA) $(RECORD) $(COMMON)
+UNIT_LIBS_verify = $(LIBS_tailrace-verify)
 UNIT_LIBS_record := $(RECORD_LIBS)
 UNIT_LIBS_binlog := $(DECODE_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_publisher = $(LIBS_tailrace-publish)
@@ -124,6 +135,7 @@ UNIT_LIBS_appliers/core := $(RECORD_LIBS)
 UNIT_LIBS_appliers/mongodb = $(MONGOC_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_appliers/redis := -lhiredis $(RECORD_LIBS)
 CFLAGS_tests_unit_appliers_mongodb = $(MONGOC_CFLAGS)
+CFLAGS_tests_unit_verify = $(CFLAGS_verify)
 
 define unit_test
 $(BUILD)/unit/$(1)_test: $(call objects,tests/unit/$(1)_test.c $(UNIT_SRC_$(patsubst %/,%,$(dir $(1)))))

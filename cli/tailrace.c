@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"apply redis", "Kafka to Redis"},
     {"offsets show", "positions of publisher and appliers, and how far behind they are"},
     {"offsets reset", "sets the position of the publisher or of an applier"},
+    {"verify", "compares the targets with the source, value by value"},
     {"cat", "decodes binlog files to one JSON record a line"},
 };
 

@@ -91,6 +91,15 @@ struct config_redis {
     uint64_t timeout_ms;
 };
 
+struct config_verify {
+    uint64_t rate; // rows a second from each side; 0: as fast as can be
+    uint64_t chunk_rows;
+    uint64_t tries;
+    uint64_t source_threads; // 0: the source's load is not looked at
+    uint64_t fence_timeout_ms;
+    uint64_t shown; // differences of a table that are printed
+};
+
 struct config_log {
     const char *level;
     const char *format;
@@ -105,6 +114,7 @@ struct config {
     struct config_apply apply;
     struct config_mongodb mongodb;
     struct config_redis redis;
+    struct config_verify verify;
     struct config_log log;
     const char *path;
     char **memory;

@@ -14,7 +14,7 @@ allowed() { # FOLDER: the folders that it may include
     publisher) echo common record kafka binlog publisher ;;
     appliers/core) echo common record kafka appliers/core ;;
     appliers/*) echo "common record appliers/core $1" ;;
-    verify) echo common record verify ;;
+    verify) echo common record kafka verify ;;
     cli) echo common record binlog cli ;;
     esac
 }

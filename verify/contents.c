@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Contents: see contents.h.
+#include "verify/contents.h"
+
+#include "verify/compare.h"
+#include "verify/recheck.h"
+#include "verify/report.h"
+#include "verify/text.h"
+
+static void describe_entry(struct buf *out, const struct run *run, const struct canon_entry *entry,
+                           struct slice content)
+{
+    switch (entry->tag) {
+    case CANON_NULL:
+        buf_str(out, "null");
+        break;
+    case CANON_ABSENT:
+        buf_str(out, "(absent)");
+        break;
+    case CANON_VALUE:
+    case CANON_BAD_TEXT:
+    case CANON_WRONG:
+    case CANON_EXTRA:
+        run->driver->describe(out, content);
+        break;
+    }
+}
+
+static bool same_entry(const struct canon_entry *a, const struct canon_entry *b)
+{
+    return a->tag == b->tag && slice_eq(a->content, b->content);
+}
+
+static void report_columns(struct run *run, const struct shape *shape, struct slice source,
+                           struct slice target)
+{
+    struct canon_entry left, right;
+    struct buf left_text = {0}, right_text = {0};
+    for (size_t i = 0; canon_next(&target, &right); i++) {
+        buf_clear(&left_text);
+        buf_clear(&right_text);
+        if (i < shape->n_columns && canon_next(&source, &left)) {
+            if (same_entry(&left, &right))
+                continue;
+            describe_entry(&left_text, run, &left, left.content);
+            describe_entry(&right_text, run, &right, right.content);
+            report_column(run->report, slice_of_str(shape->columns[i].name), buf_bytes(&left_text),
+                          buf_bytes(&right_text));
+            continue;
+        }
+        const uint8_t *nul = memchr(right.content.ptr, 0, right.content.len);
+        size_t n = nul ? (size_t)(nul - right.content.ptr) : right.content.len;
+        if (nul)
+            describe_entry(&right_text, run, &right, slice_of(nul + 1, right.content.len - n - 1));
+        report_column(run->report, slice_of(right.content.ptr, n), slice_of_str("(absent)"),
+                      buf_bytes(&right_text));
+    }
+    buf_deinit(&left_text);
+    buf_deinit(&right_text);
+}
+
+static bool report_one(struct run *run, const struct suspect *suspect, struct err *err)
+{
+    const struct shape *shape = &run->tables.shapes[suspect->table];
+    struct buf key = {0}, removal = {0}, source = {0}, target = {0};
+    bool done = true;
+    report_count(run->report, suspect->table, suspect->verdict);
+    if (!report_wants(run->report, suspect->table))
+        return true;
+    if (suspect->cells) {
+        text_put_record_key(&key, shape, suspect->cells);
+    } else {
+        run->driver->describe_key(&key, suspect->key);
+        run->driver->put_removal(run->target, &removal, shape, suspect->key);
+    }
+    report_difference(run->report, suspect->table, suspect->verdict, buf_bytes(&key),
+                      buf_bytes(&removal));
+    if (suspect->verdict == VERDICT_DIFFERENT) {
+        done = recheck_read(run, suspect, &source, &target, err);
+        if (done)
+            report_columns(run, shape, buf_bytes(&source), buf_bytes(&target));
+    }
+    buf_deinit(&key);
+    buf_deinit(&removal);
+    buf_deinit(&source);
+    buf_deinit(&target);
+    return done;
+}
+
+bool contents_judge(struct run *run, struct suspects *suspects, struct err *err)
+{
+    if (!recheck_run(run, suspects, err))
+        return false;
+    for (size_t i = 0; i < suspects->n; i++)
+        if (suspects->items[i].verdict != VERDICT_EQUAL &&
+            !report_one(run, &suspects->items[i], err))
+            return false;
+    return true;
+}
+
+static bool judge_group(struct run *run, struct suspects *suspects, struct err *err)
+{
+    if (!contents_judge(run, suspects, err))
+        return false;
+    for (size_t i = 0; run->wrong && i < suspects->n; i++) {
+        const struct suspect *suspect = &suspects->items[i];
+        if (suspect->verdict != VERDICT_EQUAL && suspect->verdict != VERDICT_UNDECIDED)
+            suspects_add(run->wrong, &run->tables.shapes[suspect->table], suspect->table,
+                         suspect->key, suspect->cells);
+    }
+    return true;
+}
+
+bool contents_verify(struct run *run, struct suspects *wrong, struct err *err)
+{
+    report_begin(run->report, &run->tables, run->driver->name);
+    for (size_t i = 0; i < run->tables.n; i++)
+        if (run->tables.shapes[i].unsupported)
+            report_unknown(run->report, i, run->tables.shapes[i].unsupported);
+    run->wrong = wrong;
+    bool done = compare_run(run, judge_group, err);
+    run->wrong = NULL;
+    return done;
+}

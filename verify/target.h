@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Target: the seam to a store: what it holds of a table, and how a row of the source looks there. A
+// driver reads through the store's stock client and shares no code with the applier that writes.
+// An object is used by one thread at a time; put_… and read_key by any.
+#ifndef TAILRACE_VERIFY_TARGET_H
+#define TAILRACE_VERIFY_TARGET_H
+
+#include "common/arena.h"
+#include "verify/canon.h"
+#include "verify/shape.h"
+
+struct target;
+
+// One row that is there. Borrowed until the callback returns.
+struct found {
+    size_t table;       // its number in the list
+    struct slice key;   // what identifies the row in the target: BSON of the _id, or the Redis key
+    struct slice row;   // canon.h
+    struct slice guard; // what an applier notes beside the row; empty: nothing
+};
+
+typedef bool found_fn(void *into, const struct found *found, struct err *err);
+
+struct target_driver {
+    const char *name; // "mongodb", as in `tailrace apply NAME`
+    bool (*open)(const struct config *config, struct target **target, struct err *err);
+    void (*close)(struct target *target); // takes NULL
+
+    // All rows that the target holds of these tables, in any order; one may come twice where the
+    // store's own scan does so.
+    bool (*scan)(struct target *target, const struct shape_list *list, found_fn *fn, void *into,
+                 struct err *err);
+    // Those of the keys that are there.
+    bool (*lookup)(struct target *target, const struct shape *shape, const struct slice *keys,
+                   size_t n_keys, found_fn *fn, void *into, struct err *err);
+    // The applier's checkpoint of a partition; -1: there is none.
+    bool (*applied)(struct target *target, const char *topic, int32_t partition, int64_t *offset,
+                    struct err *err);
+
+    // What a row of the source has to be there: a cell for each column. And its key: a cell for
+    // each column of the key.
+    void (*put_row)(const struct target *target, struct buf *out, const struct shape *shape,
+                    const struct cell *cells);
+    void (*put_key)(const struct target *target, struct buf *out, const struct shape *shape,
+                    const struct cell *key);
+    // Back to the source's terms; false: no row of that table can have such a key.
+    bool (*read_key)(const struct target *target, const struct shape *shape, struct slice key,
+                     struct arena *arena, struct cell *cells);
+
+    // For people: a key, the content of an entry, the statement that removes the object.
+    void (*describe_key)(struct buf *out, struct slice key);
+    void (*describe)(struct buf *out, struct slice content);
+    void (*put_removal)(const struct target *target, struct buf *out, const struct shape *shape,
+                        struct slice key);
+};
+
+extern const struct target_driver target_mongodb;
+extern const struct target_driver target_redis;
+
+#endif
