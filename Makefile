@@ -24,11 +24,12 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/err.c \
 	common/hosts.c common/log.c common/mem.c common/options.c common/stop.c
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_scan.c \
-	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/position.c record/table.c record/table_filter.c \
+	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/pending.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
 KAFKA := kafka/client.c kafka/partition.c kafka/wake.c
 DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal.c binlog/event.c binlog/json_diff.c \
 	binlog/jsonb.c \
+	binlog/hold.c binlog/reader_events.c binlog/reader_hold.c binlog/spill.c binlog/xa.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
 	binlog/temporal.c binlog/transaction.c
 LIVE := binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
@@ -114,6 +115,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	record/base64 record/crc32c record/gtid record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
+	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/retention \
 	appliers/core/batch appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping

@@ -81,10 +81,7 @@ static const struct event_kind kinds[EVENT_CODES] = {
     [EVENT_TRANSACTION_CONTEXT] =
         IGNORE("TRANSACTION_CONTEXT_EVENT", "group replication's own; the rows follow as ever"),
     [EVENT_VIEW_CHANGE] = IGNORE("VIEW_CHANGE_EVENT", "members of a group came or went"),
-    [EVENT_XA_PREPARE] =
-        REFUSE("XA_PREPARE_LOG_EVENT",
-               "XA transactions are not supported: their rows are in the log before it is known "
-               "whether they will be committed"),
+    [EVENT_XA_PREPARE] = DECODE("XA_PREPARE_LOG_EVENT"),
     [EVENT_PARTIAL_UPDATE_ROWS] = DECODE("PARTIAL_UPDATE_ROWS_EVENT"),
     [EVENT_TRANSACTION_PAYLOAD] = DECODE("TRANSACTION_PAYLOAD_EVENT"),
     [EVENT_HEARTBEAT_V2] = DECODE("HEARTBEAT_LOG_EVENT_V2"),

@@ -465,6 +465,21 @@ enum query_kind query_classify(struct slice statement, struct slice current_db, 
     return QUERY_UNKNOWN;
 }
 
+// [ROLLBACK [WORK] TO] [SAVEPOINT] name
+struct slice query_savepoint(struct slice statement, struct arena *arena)
+{
+    struct slice text = statement;
+    struct slice name;
+    if (next_is(&text, "ROLLBACK")) {
+        (void)next_is(&text, "WORK");
+        (void)next_is(&text, "TO");
+    }
+    (void)next_is(&text, "SAVEPOINT");
+    if (next_is(&text, "RELEASE") || !read_name(&text, arena, &name))
+        return slice_of(NULL, 0);
+    return name;
+}
+
 struct slice query_text(struct slice text, unsigned collation, struct arena *arena)
 {
     if (charset_utf8_is_valid(text))
@@ -485,9 +500,6 @@ bool query_refuse(const struct query *query, enum query_kind kind, struct err *e
 {
     const int shown = query->statement.len < 80 ? (int)query->statement.len : 80;
     const char *text = (const char *)query->statement.ptr;
-    if (kind == QUERY_XA)
-        return err_set(err, ERR_UNSUPPORTED, "\"%.*s\": %s", shown, text,
-                       event_kind_of(EVENT_XA_PREPARE)->reason);
     if (kind == QUERY_DML)
         return err_set(err, ERR_UNSUPPORTED, "\"%.*s\" changes rows but was logged as text; %s",
                        shown, text,

@@ -21,7 +21,7 @@ enum query_kind {
     QUERY_COMMIT,
     QUERY_ROLLBACK,
     QUERY_ROLLBACK_TO, // a savepoint
-    QUERY_SAVEPOINT,   // sets or releases one: nothing to do
+    QUERY_SAVEPOINT,   // sets or releases one
     QUERY_XA,
     QUERY_DDL,
     QUERY_DML,   // changes rows by text: binlog_format is not ROW
@@ -40,7 +40,10 @@ MUST_CHECK bool query_parse(struct query *query, const struct event *event,
 enum query_kind query_classify(struct slice statement, struct slice current_db, struct arena *arena,
                                struct ddl *ddl);
 
-// ERR_UNSUPPORTED with the statement's head and the way out, for QUERY_XA, _DML and _UNKNOWN.
+// The savepoint that SAVEPOINT or ROLLBACK TO names; empty for RELEASE. In the arena or borrowed.
+struct slice query_savepoint(struct slice statement, struct arena *arena);
+
+// ERR_UNSUPPORTED with the statement's head and the way out, for QUERY_DML and _UNKNOWN.
 // Always returns false.
 bool query_refuse(const struct query *query, enum query_kind kind, struct err *err);
 

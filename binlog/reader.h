@@ -77,6 +77,10 @@ struct reader *reader_open_take(struct source *source, const struct reader_optio
                                 struct err *err);
 void reader_close(struct reader *reader);
 
+// After READER_END: goes on with the next file of a log, with a new count of what was executed. XA
+// transactions that are prepared in one file may be committed in the other.
+void reader_continue_take(struct reader *reader, struct source *source);
+
 // The next item, borrowed until the next call. With start->rows > 0 the first rows of the first
 // transaction are passed over (still decoded, so that total_order is right). The text of an error
 // says file:pos and GTID.

@@ -102,30 +102,60 @@ static bool read_images(struct row_event *rows, const struct event *event, struc
     return !cur->failed || event_too_short(event, cur, err);
 }
 
+// Table number and flags.
+static bool read_head(struct cursor *cur, const struct event *event,
+                      const struct event_format *format, struct table_maps *maps,
+                      struct table_map **map, uint16_t *flags, struct err *err)
+{
+    size_t id_bytes = table_map_id_bytes(format, event->code);
+    uint64_t id = cursor_le(cur, id_bytes);
+    *flags = cursor_u16(cur);
+    *map = NULL;
+    if (cur->failed)
+        return event_too_short(event, cur, err);
+    if (is_dummy(id, id_bytes) && *flags & ROWS_FLAG_STATEMENT_END)
+        return true;
+    *map = table_maps_find(maps, id);
+    return *map || err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES,
+                          "rows of table number %llu, of which "
+                          "no table map came before",
+                          (unsigned long long)id);
+}
+
+bool row_event_find_map(const struct event *event, const struct event_format *format,
+                        struct table_maps *maps, const struct table_map **map, struct err *err)
+{
+    struct cursor cur = event_cursor(event);
+    struct table_map *found;
+    uint16_t flags;
+    bool ok = read_head(&cur, event, format, maps, &found, &flags, err);
+    *map = found;
+    return ok;
+}
+
+bool row_event_ends_statement(const struct event *event, const struct event_format *format)
+{
+    struct cursor cur = event_cursor(event);
+    cursor_skip(&cur, table_map_id_bytes(format, event->code));
+    uint16_t flags = cursor_u16(&cur);
+    return !cur.failed && flags & ROWS_FLAG_STATEMENT_END;
+}
+
 bool row_event_parse(struct row_event *rows, const struct event *event,
                      const struct event_format *format, struct table_maps *maps,
                      struct plain *plain, struct err *err)
 {
     const struct row_kind *kind = &kinds[event->code];
     struct cursor cur = event_cursor(event);
-    size_t id_bytes = table_map_id_bytes(format, event->code);
-    uint64_t id = cursor_le(&cur, id_bytes);
-    uint16_t flags = cursor_u16(&cur);
-    if (cur.failed)
-        return event_too_short(event, &cur, err);
+    uint16_t flags;
+    if (!read_head(&cur, event, format, maps, &rows->map, &flags, err))
+        return false;
     rows->op = kind->op;
     rows->ends_statement = flags & ROWS_FLAG_STATEMENT_END;
     rows->is_started = false;
     rows->is_partial = kind->is_partial;
-    rows->map = NULL;
-    if (is_dummy(id, id_bytes) && rows->ends_statement)
-        return true;
-    rows->map = table_maps_find(maps, id);
     if (!rows->map)
-        return err_at(err, ERR_CORRUPT, EVENT_HEADER_BYTES,
-                      "rows of table number %llu, of which "
-                      "no table map came before",
-                      (unsigned long long)id);
+        return true;
     if (!rows->map->is_wanted)
         return true;
     if (kind->has_extra && !skip_extra(event, &cur, err))

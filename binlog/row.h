@@ -31,6 +31,15 @@ MUST_CHECK bool row_event_parse(struct row_event *rows, const struct event *even
                                 const struct event_format *format, struct table_maps *maps,
                                 struct plain *plain, struct err *err);
 
+// The map of the event's table, whether its rows are wanted or not; NULL: the event only ends a
+// statement. ERR_CORRUPT.
+MUST_CHECK bool row_event_find_map(const struct event *event, const struct event_format *format,
+                                   struct table_maps *maps, const struct table_map **map,
+                                   struct err *err);
+
+// Whether the statement ends with this event.
+bool row_event_ends_statement(const struct event *event, const struct event_format *format);
+
 // True when no row is left.
 bool row_event_done(const struct row_event *rows);
 

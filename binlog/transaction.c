@@ -180,8 +180,8 @@ static bool name_tagged(struct transaction *transaction, const struct event *eve
     return take_gtid(transaction, &gtid, err);
 }
 
-// A MariaDB GTID event stands for BEGIN, unless it is standalone: then one statement follows, which
-// ends by itself.
+// A MariaDB GTID event stands for BEGIN or XA START, unless it is standalone, as DDL and the end of
+// an XA transaction are: then one statement follows, which ends by itself.
 static bool name_mariadb(struct transaction *transaction, const struct event *event,
                          struct err *err)
 {
@@ -194,10 +194,9 @@ static bool name_mariadb(struct transaction *transaction, const struct event *ev
         return event_too_short(event, &cur, err);
     if (!take_gtid(transaction, &gtid, err))
         return false;
-    if (flags & (MARIADB_PREPARED_XA | MARIADB_COMPLETED_XA))
-        return err_at(err, ERR_UNSUPPORTED, cursor_offset(&cur) - 1, "%s",
-                      event_kind_of(EVENT_XA_PREPARE)->reason);
-    if (!(flags & MARIADB_STANDALONE))
+    if (flags & MARIADB_PREPARED_XA)
+        transaction->state = TRANSACTION_XA;
+    else if (!(flags & MARIADB_STANDALONE) && !(flags & MARIADB_COMPLETED_XA))
         transaction->state = TRANSACTION_OPEN;
     transaction->commit_us = (uint64_t)event->timestamp * MICROSECONDS;
     return true;

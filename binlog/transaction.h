@@ -14,6 +14,7 @@ enum transaction_state {
     TRANSACTION_NONE,      // between two
     TRANSACTION_NAMED,     // its GTID event was read, nothing else
     TRANSACTION_OPEN,      // up to XID, COMMIT or ROLLBACK
+    TRANSACTION_XA,        // behind XA START, up to its prepare event
     TRANSACTION_STATEMENT, // rows without BEGIN (old logs): up to the statement's last row event
 };
 

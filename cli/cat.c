@@ -25,8 +25,8 @@ struct cat {
     struct buf tables; // globs, comma-separated
     struct buf out;
     int write_errno; // of the first write that failed; 0: none has
-    uint64_t records;
-    uint64_t bytes;
+    struct reader_options reader_options;
+    struct reader *reader; // of all files, one after the other
 };
 
 static bool add_tables(void *into, const char *argument, struct err *err)
@@ -155,27 +155,24 @@ static bool read_all(struct cat *cat, struct reader *reader, struct err *err)
 
 static bool cat_file(struct cat *cat, const char *path, struct err *err)
 {
-    const struct reader_options reader_options = {
+    struct source *source = source_file_open(path, err);
+    if (!source)
+        return false;
+    if (cat->reader)
+        reader_continue_take(cat->reader, source);
+    else
+        cat->reader = reader_open_take(source, &cat->reader_options, err);
+    return cat->reader && read_all(cat, cat->reader, err);
+}
+
+static bool cat_files(struct cat *cat, char **paths, struct err *err)
+{
+    cat->reader_options = (struct reader_options){
         .source_name = cat->name,
         .version = TAILRACE_VERSION,
         .filter = {.include = buf_cstr(&cat->tables)},
         .verify_checksums = true,
     };
-    struct source *source = source_file_open(path, err);
-    if (!source)
-        return false;
-    struct reader *reader = reader_open_take(source, &reader_options, err);
-    if (!reader)
-        return false;
-    bool ok = read_all(cat, reader, err);
-    cat->records += reader_counts(reader)->changes;
-    cat->bytes += reader_counts(reader)->bytes;
-    reader_close(reader);
-    return ok;
-}
-
-static bool cat_files(struct cat *cat, char **paths, struct err *err)
-{
     for (; *paths && !cat->write_errno; paths++)
         if (!cat_file(cat, *paths, err))
             return false;
@@ -184,8 +181,10 @@ static bool cat_files(struct cat *cat, char **paths, struct err *err)
 
 static void print_counts(struct cat *cat)
 {
-    buf_printf(&cat->out, "records %llu\nbytes %llu\n", (unsigned long long)cat->records,
-               (unsigned long long)cat->bytes);
+    static const struct reader_counts none;
+    const struct reader_counts *counts = cat->reader ? reader_counts(cat->reader) : &none;
+    buf_printf(&cat->out, "records %llu\nbytes %llu\n", (unsigned long long)counts->changes,
+               (unsigned long long)counts->bytes);
 }
 
 static int run(const struct cli *cli, struct cat *cat, char **paths)
@@ -224,6 +223,7 @@ int main(int argc, char **argv)
         return cli_fail(&cli, &err);
     }
     int code = run(&cli, &cat, argv + first);
+    reader_close(cat.reader);
     buf_deinit(&cat.tables);
     buf_deinit(&cat.out);
     return code;

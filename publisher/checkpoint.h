@@ -8,6 +8,7 @@
 //          "server":"…"}
 //         with rows > 0 also what the rows are of, and how many each topic got:
 //          "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
+//         with XA transactions that are prepared: "pending":[…], see record/pending.h
 //   key   {"kind":"topic","topic":"shop.a.b"}
 //   value {"version":1,"partitions":8,"db":"a","table":"b"}
 // The last record of a key counts. A record that cannot be read is an error: to start over is never

@@ -286,6 +286,15 @@ static void print_position(const char *what, const struct gtid_set *executed, co
     buf_deinit(&gtid);
 }
 
+// XA transactions that were prepared and not decided yet need the binlog from the first on.
+static void print_pending(const struct pending_list *list)
+{
+    if (list->n > 0)
+        printf("  %-10s %zu XA transactions, the binlog is needed from %s:%llu on (%s)\n",
+               "pending", list->n, list->items[0].file, (unsigned long long)list->items[0].pos,
+               list->items[0].xid);
+}
+
 static void print_number(const char *unit, bool known, uint64_t n)
 {
     if (known)
@@ -346,6 +355,7 @@ static void print_people(const struct offsets *offsets, const struct config *con
     printf(", checkpoint %.1f s ago\n", (double)age_ms(last) / 1000);
     print_position("published", &last->position.executed, last->position.file, last->position.pos,
                    last->position.rows);
+    print_pending(&last->position.pending);
     print_position("source", &server->executed, server->file, server->pos, 0);
     printf("  %-10s", "lag");
     print_number("transactions", lag->has_transactions, lag->transactions);

@@ -90,19 +90,12 @@ static bool is_due(struct session *session, enum reader_kind kind)
            now_ms - session->begun_ms >= publish->transaction_ms;
 }
 
-static int compare_files(const char *a, const char *b)
-{
-    size_t n = strlen(a);
-    size_t m = strlen(b);
-    return n != m ? (n > m) - (n < m) : strcmp(a, b); // binlog.1000000 follows binlog.999999
-}
-
 static bool has_reached(const struct session *session, const struct position *position)
 {
     const struct position *target = &session->run->target;
     if (session->server.gtid_mode)
         return gtid_set_is_subset(&target->executed, &position->executed);
-    int files = compare_files(position->file, target->file);
+    int files = position_compare_files(position->file, target->file);
     return files > 0 || (files == 0 && position->pos >= target->pos);
 }
 

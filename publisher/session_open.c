@@ -97,6 +97,23 @@ static bool find_start(struct session *session, struct err *err)
     return true;
 }
 
+// What is needed from the server on: further back where XA transactions are pending.
+static bool server_has_all(struct session *session, struct err *err)
+{
+    const struct pending_list *pending = &session->start.pending;
+    struct wire *wire = session->picked->wire;
+    if (!server_has(wire, &session->server, &session->start, err) ||
+        !position_begin(&session->begin, &session->start, err))
+        return false;
+    if (pending->n == 0 || server_has(wire, &session->server, &session->begin, err))
+        return true;
+    return err_wrap(err,
+                    "%zu XA transactions were prepared and not decided yet, the first of them %s "
+                    "at %s:%llu, from where on the binlog is needed",
+                    pending->n, pending->items[0].xid, pending->items[0].file,
+                    (unsigned long long)pending->items[0].pos);
+}
+
 static void set_target(struct session *session)
 {
     struct session_run *run = session->run;
@@ -135,8 +152,7 @@ static bool choose_server(struct session *session, struct err *err)
     session->server = (*picked)->server;
     (*picked)->server = (struct server){0};
     set_target(session);
-    return find_start(session, err) &&
-           server_has((*picked)->wire, &session->server, &session->start, err);
+    return find_start(session, err) && server_has_all(session, err);
 }
 
 // Everything that can be refused; nothing is written.
@@ -200,12 +216,15 @@ static bool open_reader(struct session *session, struct err *err)
 {
     const struct position *start = &session->start;
     const struct config_source *config = &session->config->source;
+    const struct position *begin = &session->begin;
+    if (!position_begin(&session->begin, start, err))
+        return false;
     bool by_gtid = session->server.gtid_mode &&
-                   (!gtid_set_is_empty(&start->executed) || start->file[0] == '\0');
+                   (!gtid_set_is_empty(&begin->executed) || begin->file[0] == '\0');
     const struct wire_dump dump = {
-        .executed = by_gtid ? &start->executed : NULL,
-        .file = by_gtid ? NULL : start->file,
-        .pos = start->pos,
+        .executed = by_gtid ? &begin->executed : NULL,
+        .file = by_gtid ? NULL : begin->file,
+        .pos = begin->pos,
         .server_id = (uint32_t)config->server_id,
         .heartbeat_ms = (unsigned)config->heartbeat_ms,
     };
@@ -237,7 +256,8 @@ void session_log_position(const char *event, const struct session *session,
     log_info(event,
              LOG_FIELDS(log_str("name", session->config->source.name),
                         log_slice("gtid", buf_bytes(&executed)), log_str("file", position->file),
-                        log_u64("pos", position->pos), log_u64("rows", position->rows)));
+                        log_u64("pos", position->pos), log_u64("rows", position->rows),
+                        log_u64("xa_pending", position->pending.n)));
     buf_deinit(&executed);
 }
 
@@ -278,6 +298,7 @@ void session_close(struct session *session)
     pick_deinit(&session->pick);
     server_deinit(&session->server);
     position_deinit(&session->start);
+    position_deinit(&session->begin);
     checkpoint_deinit(&session->checkpoint);
     buf_deinit(&session->key);
     buf_deinit(&session->value);

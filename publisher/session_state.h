@@ -22,6 +22,7 @@ struct session {
     rd_kafka_t *plain;
     struct checkpoint_log log;
     struct position start;
+    struct position begin; // of the dump: before `start` where XA transactions are pending
     struct producer *producer;
     struct topics *topics;
     struct topic *checkpoints;

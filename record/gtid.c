@@ -272,6 +272,12 @@ bool gtid_set_contains(const struct gtid_set *set, const struct gtid *gtid)
     return has_range(member, (struct gtid_range){gtid->sequence, gtid->sequence});
 }
 
+const struct gtid *gtid_set_last(const struct gtid_set *set, const struct gtid *gtid)
+{
+    const struct gtid_member *member = find_member(set, gtid);
+    return member ? &member->id : NULL;
+}
+
 bool gtid_set_is_subset(const struct gtid_set *part, const struct gtid_set *whole)
 {
     for (size_t i = 0; i < part->n_members; i++) {

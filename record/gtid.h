@@ -50,6 +50,9 @@ void gtid_set_subtract(struct gtid_set *set, const struct gtid_set *other);
 
 bool gtid_set_is_empty(const struct gtid_set *set);
 bool gtid_set_contains(const struct gtid_set *set, const struct gtid *gtid);
+
+// MariaDB: the last of the domain that `gtid` is of; NULL where the set has none. Borrowed.
+const struct gtid *gtid_set_last(const struct gtid_set *set, const struct gtid *gtid);
 bool gtid_set_is_subset(const struct gtid_set *part, const struct gtid_set *whole);
 bool gtid_set_equal(const struct gtid_set *a, const struct gtid_set *b);
 

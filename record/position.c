@@ -10,6 +10,7 @@
 void position_deinit(struct position *position)
 {
     gtid_set_deinit(&position->executed);
+    pending_deinit(&position->pending);
 }
 
 void position_copy(struct position *to, const struct position *from)
@@ -17,9 +18,55 @@ void position_copy(struct position *to, const struct position *from)
     if (to == from)
         return;
     struct gtid_set executed = to->executed;
+    struct pending_list pending = to->pending;
     gtid_set_copy(&executed, &from->executed);
+    pending_copy(&pending, &from->pending);
     *to = *from;
     to->executed = executed;
+    to->pending = pending;
+}
+
+int position_compare_files(const char *a, const char *b)
+{
+    size_t n = strlen(a);
+    size_t m = strlen(b);
+    return n != m ? (n > m) - (n < m) : strcmp(a, b); // binlog.1000000 follows binlog.999999
+}
+
+// MySQL's dump may leave gaps: it sends again just what is pending.
+static bool take_out(struct gtid_set *executed, const struct pending_list *pending, struct err *err)
+{
+    struct gtid_set out = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < pending->n; i++)
+        ok = gtid_set_add(&out, &pending->items[i].gtid, err);
+    if (ok)
+        gtid_set_subtract(executed, &out);
+    gtid_set_deinit(&out);
+    return ok;
+}
+
+bool position_begin(struct position *from, const struct position *position, struct err *err)
+{
+    const struct pending_list *pending = &position->pending;
+    bool has_gtids = true;
+    position_copy(from, position);
+    if (pending->n == 0)
+        return true;
+    from->rows = 0;
+    for (size_t i = 0; i < pending->n; i++)
+        has_gtids = has_gtids && pending->items[i].gtid.kind != GTID_NONE;
+    if (position->file[0] || !has_gtids) { // else the files are those of another server
+        memcpy(from->file, pending->items[0].file, sizeof from->file);
+        from->pos = pending->items[0].pos;
+    }
+    if (!has_gtids)
+        gtid_set_deinit(&from->executed);
+    else if (pending->items[0].gtid.kind == GTID_MARIADB)
+        gtid_set_copy(&from->executed, &pending->items[0].before);
+    else
+        return take_out(&from->executed, pending, err);
+    return true;
 }
 
 static void put_text(struct buf *out, const char *member, struct slice text)
@@ -45,13 +92,28 @@ void position_write_fields(struct buf *out, const struct position *position)
     buf_printf(out, ",\"filter\":\"%016llx\"", (unsigned long long)position->filter);
     put_number(out, ",\"ts_us\":", position->ts_us);
     put_text(out, ",\"server\":", slice_of_str(position->server_uuid));
+    if (position->pending.n) {
+        buf_str(out, ",\"pending\":");
+        pending_write(out, &position->pending);
+    }
     buf_deinit(&gtid);
 }
 
-enum { AT_GTID, AT_FILE, AT_POS, AT_ROWS, AT_FILTER, AT_TS_US, AT_SERVER, N_FIELDS };
+enum {
+    AT_GTID,
+    AT_FILE,
+    AT_POS,
+    AT_ROWS,
+    AT_FILTER,
+    AT_TS_US,
+    AT_SERVER,
+    N_NEEDED,
+    AT_PENDING = N_NEEDED,
+    N_FIELDS
+};
 static const char *const fields[N_FIELDS] = {
     [AT_GTID] = "gtid",     [AT_FILE] = "file",   [AT_POS] = "pos",       [AT_ROWS] = "rows",
-    [AT_FILTER] = "filter", [AT_TS_US] = "ts_us", [AT_SERVER] = "server",
+    [AT_FILTER] = "filter", [AT_TS_US] = "ts_us", [AT_SERVER] = "server", [AT_PENDING] = "pending",
 };
 
 struct read {
@@ -126,7 +188,7 @@ static bool find_fields(struct read *read)
             read->at[field] = &tape->tokens[i];
         }
     }
-    for (int field = 0; field < N_FIELDS; field++)
+    for (int field = 0; field < N_NEEDED; field++)
         if (!read->at[field])
             return err_at(read->err, ERR_CORRUPT, 0, "member \"%s\" is missing", fields[field]);
     return true;
@@ -139,7 +201,10 @@ static bool read_fields(struct read *read, struct position *position)
            read_number(read, AT_POS, &position->pos) &&
            read_number(read, AT_ROWS, &position->rows) && read_filter(read, &position->filter) &&
            read_number(read, AT_TS_US, &position->ts_us) &&
-           read_text(read, AT_SERVER, position->server_uuid, sizeof position->server_uuid);
+           read_text(read, AT_SERVER, position->server_uuid, sizeof position->server_uuid) &&
+           (!read->at[AT_PENDING] ||
+            pending_read(&position->pending, json_raw(&read->tape, read->at[AT_PENDING]),
+                         read->err));
 }
 
 bool position_read(struct position *position, struct slice json, struct err *err)

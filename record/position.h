@@ -8,8 +8,9 @@
 #define TAILRACE_RECORD_POSITION_H
 
 #include "record/gtid.h"
+#include "record/pending.h"
 
-#define POSITION_FILE_MAX 512
+#define POSITION_FILE_MAX PENDING_FILE_MAX
 
 struct position {
     struct gtid_set executed;     // empty where GTIDs are off
@@ -19,6 +20,7 @@ struct position {
     uint64_t filter;              // digest of the table filter, where rows > 0
     uint64_t ts_us;               // commit time of the last complete transaction, 0 = none yet
     char server_uuid[64];         // of the server that it was read from; MariaDB: "server_id N"
+    struct pending_list pending;  // XA transactions that are prepared, which `executed` says too
 };
 
 // {0} is the position before everything. deinit frees the set; copy replaces what `to` had.
@@ -27,9 +29,19 @@ void position_copy(struct position *to, const struct position *from);
 
 // As JSON, the value of the checkpoint's record:
 // {"gtid":"…","file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
+// and, where there are any, "pending":[…] as in pending.h.
 // position_write_fields writes the members without the braces, for a record that has more.
 void position_write_fields(struct buf *out, const struct position *position);
 // Reads the members from a JSON object and passes over the ones that it does not know. ERR_CORRUPT.
 MUST_CHECK bool position_read(struct position *position, struct slice json, struct err *err);
+
+// Where reading has to begin so that what is pending is read again: `position` itself where nothing
+// is. *from is replaced; by GTID where it has GTIDs, by file and position where `executed` is
+// empty. ERR_CORRUPT.
+MUST_CHECK bool position_begin(struct position *from, const struct position *position,
+                               struct err *err);
+
+// Files in the order of their numbers: < 0, 0 or > 0, as strcmp.
+int position_compare_files(const char *a, const char *b);
 
 #endif

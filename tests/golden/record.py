@@ -15,6 +15,10 @@ column, or the columns of the primary key, must be integers or plain text, and a
 key must not hold more than one row; and a statement must write one row event a table, as mysqlbinlog
 shows the rows of all events of a statement behind the last of them.
 
+Rows of XA transactions are expected at their XA COMMIT, with its GTID and commit time; rows that the
+log itself undoes (XA ROLLBACK, ROLLBACK, ROLLBACK TO) are not. The statement RECONNECT; goes on with
+a new connection, as an XA transaction keeps its own until that is closed.
+
 A case may have sections: `-- setup` and `-- cleanup` are not recorded; `-- record` is; so is
 `-- refused`, but no records are expected of it: tailrace-cat must stop there (NAME.refused).
 """
@@ -167,6 +171,7 @@ def binlog_changes(path, mysqlbinlog):
     place = {'pos': 0, 'gtid': None, 'thread': None, 'server': None, 'ts_us': None}
     image = thread = None
     last_end = 4
+    group = Group()
     for line in text.split('\n'):
         if m := re.match(r'#(\d\d)(\d\d)(\d\d) +(\d+):(\d\d):(\d\d) server id (\d+)', line):
             place['server'] = int(m[7])
@@ -184,6 +189,9 @@ def binlog_changes(path, mysqlbinlog):
             thread = int(m[1])
         if line.startswith('BEGIN') and not line.startswith('BEGIN GTID'):
             place['thread'] = thread
+        if line.startswith('XA START') and '-' in place['gtid'].split(':')[0][8:]:
+            place['thread'] = thread  # MySQL; of MariaDB the event has none
+        group.control(line, changes, place)
         if m := re.search(r'Table_map: `golden`\.`(.+)` mapped to number (\d+)', line):
             numbers[m[2]] = m[1]
         if m := re.search(r'(?:Write|Update|Delete)\w*_rows\w*: table id (\d+)', line):
@@ -197,6 +205,34 @@ def binlog_changes(path, mysqlbinlog):
         elif m := re.match(r"###   @(\d+)=('?)(.*?)'?(?: /\*.*)?$", line):
             image[int(m[1]) - 1] = m[3]
     return changes
+
+
+class Group:
+    """What the statements between the rows do to the rows of their transaction."""
+
+    def __init__(self):
+        self.start, self.savepoints, self.prepared = 0, {}, {}
+
+    def control(self, line, changes, place):
+        text = line.split('/*')[0].strip().rstrip(';')
+        if text in ('BEGIN', 'START TRANSACTION', 'COMMIT') or text.startswith('XA START'):
+            self.start, self.savepoints = len(changes), {}
+        elif m := re.match(r'SAVEPOINT `(.*)`$', text):
+            self.savepoints[m[1].lower()] = len(changes)
+        elif m := re.match(r'ROLLBACK TO `(.*)`$', text):
+            del changes[self.savepoints[m[1].lower()]:]
+        elif text == 'ROLLBACK':
+            del changes[self.start:]
+        elif m := re.match(r'XA PREPARE (.*)', text):
+            self.prepared[m[1]] = changes[self.start:]
+            del changes[self.start:]
+        elif text.startswith('XA ROLLBACK'):
+            del self.prepared[text.split(' ', 2)[2]]
+        elif text.startswith('XA COMMIT') and not text.endswith('ONE PHASE'):
+            for change in self.prepared.pop(text.split(' ', 2)[2]):
+                change.gtid, change.ts_us = place['gtid'], place['ts_us']
+                changes.append(change)
+            self.start = len(changes)
 
 
 def utc_seconds(year, month, day, hour, minute, second):
@@ -262,24 +298,33 @@ def record_of(change, images, queries, name, counts):
         'transaction': {'id': change.gtid, 'total_order': counts['order']}}
 
 
-def records(changes, steps, name):
-    at, counts, last, taken = 0, {'row': 0, 'order': 0}, None, set()
-    for change in changes:
-        while True:
-            if at == len(steps):
-                sys.exit('%s: no statement makes this change: %s' % (name, vars(change)))
-            statement, before, after, logs_query = steps[at]
+def find_statements(changes, steps, name):
+    """The statement that made each change, and its images. In the order of the log, which is that of
+    the statements but for rows that the server logs before those of their transaction."""
+    at, taken = 0, set()
+    for change in sorted(changes, key=lambda change: change.pos):
+        for i in [*range(at, len(steps)), *range(at)]:
+            statement, before, after, logs_query = steps[i]
             images = match(change, before, after)
-            name_of_change = (at, change.op, change.table, str(images))
+            name_of_change = (i, change.op, change.table, str(images))
             if images and name_of_change not in taken:
                 taken.add(name_of_change)
                 break
-            at += 1
+        else:
+            sys.exit('%s: no statement makes this change: %s' % (name, vars(change)))
+        at = i
+        change.found = (*images, (before.get(change.table), after.get(change.table)))
+        change.query = statement if logs_query else None
+
+
+def records(changes, steps, name):
+    find_statements(changes, steps, name)
+    counts, last = {'row': 0, 'order': 0}, None
+    for change in changes:
         counts['row'] = counts['row'] + 1 if last and last.pos == change.pos else 0
         counts['order'] = counts['order'] + 1 if last and last.gtid == change.gtid else 1
         last = change
-        tables = before.get(change.table), after.get(change.table)
-        yield record_of(change, (*images, tables), statement if logs_query else None, name, counts)
+        yield record_of(change, change.found, change.query, name, counts)
 
 
 def logs_query(cursor, server):
@@ -288,16 +333,22 @@ def logs_query(cursor, server):
     return bool(cursor.fetchone()[0])
 
 
-def run_case(cursor, parts, server):
+def run_case(url, parts, server):
     """Executes a case; returns (statement, before, after, logs its text) of each statement, the
     binlog and how far records are expected."""
+    cursor = connect(url).cursor()
     for statement in ['DROP DATABASE IF EXISTS golden', 'CREATE DATABASE golden', 'USE golden',
-                      "SET time_zone = '+00:00', sql_mode = ''", *parts['setup'],
+                      *parts['setup'],
                       'FLUSH BINARY LOGS']:
         cursor.execute(statement)
     steps = []
     before = snapshot(cursor)
     for statement in parts['record']:
+        if statement == 'RECONNECT':
+            cursor.connection.close()
+            cursor = connect(url).cursor()
+            cursor.execute("USE golden")
+            continue
         cursor.execute(statement)
         after = snapshot_after(cursor, before)
         steps.append((statement, before, after, logs_query(cursor, server)))
@@ -313,14 +364,17 @@ def run_case(cursor, parts, server):
     return steps, path, end
 
 
+def connect(url):
+    return pymysql.connect(host=url.hostname, port=url.port, user=url.username,
+                           password=url.password or '', charset='utf8mb4', autocommit=True,
+                           init_command="SET time_zone = '+00:00', sql_mode = ''")
+
+
 def record_case(url, server, name):
     base = os.path.join(HERE, server, name)
     with open(base + '.sql', encoding='utf-8') as file:
         parts = sections(file.read())
-    connection = pymysql.connect(host=url.hostname, port=url.port, user=url.username,
-                                 password=url.password or '', charset='utf8mb4', autocommit=True)
-    with connection, connection.cursor() as cursor:
-        steps, path, end = run_case(cursor, parts, server)
+    steps, path, end = run_case(url, parts, server)
     shutil.copyfile(path, base + '.binlog')
     default = 'mariadb-binlog' if server == 'mariadb' else 'mysqlbinlog'
     changes = [change for change in

@@ -31,6 +31,94 @@ static void test_both_directions(void **state)
     buf_deinit(&out);
 }
 
+#define UUID "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+#define HEAD "{\"gtid\":\"" UUID ":1-9\",\"file\":\"b.000003\",\"pos\":99,\"rows\":2,"
+#define TAIL "\"filter\":\"0000000000000001\",\"ts_us\":5,\"server\":\"s\",\"pending\":["
+#define XA_ONE                                                                                     \
+    "{\"xid\":\"X'61',X'',1\",\"gtid\":\"" UUID ":4\",\"file\":\"b.000001\",\"pos\":1234,"         \
+    "\"before\":\"\"}"
+#define XA_TWO                                                                                     \
+    "{\"xid\":\"X'62',X'',1\",\"gtid\":\"" UUID                                                    \
+    ":6\",\"file\":\"b.000002\",\"pos\":4,\"before\":\"\"}"
+#define PENDING HEAD TAIL XA_ONE "," XA_TWO "]}"
+
+static void assert_written(const struct position *position, const char *text)
+{
+    struct buf out = {0};
+    buf_char(&out, '{');
+    position_write_fields(&out, position);
+    buf_char(&out, '}');
+    assert_text(buf_bytes(&out), text);
+    buf_deinit(&out);
+}
+
+static void assert_set(const struct gtid_set *set, const char *text)
+{
+    struct buf out = {0};
+    gtid_set_write(&out, set);
+    assert_text(buf_bytes(&out), text);
+    buf_deinit(&out);
+}
+
+// With pending XA transactions reading begins where the first of them is.
+static void test_pending(void **state)
+{
+    (void)state;
+    struct position position = {0};
+    struct position begin = {0};
+    struct err err;
+    assert_works(position_read(&position, str(PENDING), &err), &err);
+    assert_written(&position, PENDING);
+    assert_works(position_begin(&begin, &position, &err), &err);
+    assert_set(&begin.executed, UUID ":1-3:5:7-9");
+    assert_string_equal(begin.file, "b.000001");
+    assert_true(begin.pos == 1234 && begin.rows == 0);
+    pending_remove(&position.pending, "X'61',X'',1");
+    pending_remove(&position.pending, "X'63',X'',1"); // is not there
+    assert_written(&position, HEAD TAIL XA_TWO "]}");
+    position.pending.items[0].gtid.kind = GTID_NONE; // of a time without GTIDs: by file
+    assert_works(position_begin(&begin, &position, &err), &err);
+    assert_true(gtid_set_is_empty(&begin.executed));
+    pending_remove(&position.pending, "X'62',X'',1");
+    assert_works(position_begin(&begin, &position, &err), &err);
+    assert_set(&begin.executed, UUID ":1-9");
+    assert_true(begin.pos == 99 && begin.rows == 2);
+    position_deinit(&begin);
+    position_deinit(&position);
+}
+
+static void test_pending_of_mariadb(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"gtid\":\"0-1-9,2-1-7\",\"file\":\"b\",\"pos\":9,\"rows\":0,\"filter\":\"\",\"ts_us\":0,"
+        "\"server\":\"\",\"pending\":[{\"xid\":\"x\",\"gtid\":\"0-1-5\",\"file\":\"a\",\"pos\":4,"
+        "\"before\":\"0-1-4,2-1-7\"}]}";
+    struct position position = {0};
+    struct position begin = {0};
+    struct err err;
+    assert_works(position_read(&position, str(json), &err), &err);
+    assert_works(position_begin(&begin, &position, &err), &err);
+    assert_set(&begin.executed, "0-1-4,2-1-7");
+    position_deinit(&begin);
+    position_deinit(&position);
+}
+
+static void test_pending_that_is_wrong(void **state)
+{
+    (void)state;
+    static const char no_gtid[] = "[{\"xid\":\"x\",\"gtid\":\"?\",\"file\":\"\",\"pos\":1,"
+                                  "\"before\":\"\"}]";
+    static const char second[] = "[" XA_ONE ",{\"xid\":\"\"}]";
+    static const char *const lists[] = {"{}", "[1]", "[{}]", second, no_gtid};
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct pending_list list = {0};
+        struct err err;
+        assert_fails(pending_read(&list, str(lists[i]), &err), &err, ERR_CORRUPT);
+        assert_int_equal(list.n, 0);
+    }
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -101,8 +189,13 @@ static void test_faults_have_offsets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_directions),           cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_passes_over_other_members), cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_both_directions),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_pending_of_mariadb),
+        cmocka_unit_test(test_pending_that_is_wrong),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_passes_over_other_members),
+        cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_faults_have_offsets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

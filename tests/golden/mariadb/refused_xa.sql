@@ -1,8 +1,0 @@
-CREATE TABLE t (id INT PRIMARY KEY, v INT);
-INSERT INTO t VALUES (1, 1);
--- refused
-XA START 'x';
-INSERT INTO t VALUES (2, 2);
-XA END 'x';
-XA PREPARE 'x';
-XA ROLLBACK 'x';

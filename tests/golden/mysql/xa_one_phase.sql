@@ -1,0 +1,11 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+XA START 'x', 'y', 7;
+INSERT INTO t VALUES (1, 1);
+UPDATE t SET v = 2 WHERE id = 1;
+XA END 'x', 'y', 7;
+XA COMMIT 'x', 'y', 7 ONE PHASE;
+XA START 'undone';
+INSERT INTO t VALUES (2, 2);
+XA END 'undone';
+XA ROLLBACK 'undone';
+INSERT INTO t VALUES (3, 3);
