@@ -36,8 +36,10 @@ LIVE := binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c 
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
-APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c appliers/core/guard.c appliers/core/main.c \
-	appliers/core/offsets.c appliers/core/worker.c
+APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c \
+	appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/dead_letter_log.c \
+	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/main.c \
+	appliers/core/message.c appliers/core/offsets.c appliers/core/worker.c
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c
 REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c
@@ -46,12 +48,13 @@ VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c 
 	verify/recheck.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
 	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c
 
-PROGRAMS := tailrace tailrace-cat tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
+PROGRAMS := tailrace tailrace-cat tailrace-dead-letters tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
 PROGRAMS += tailrace-verify
 
 SRC_tailrace := cli/tailrace.c $(COMMON)
 SRC_tailrace-cat := cli/cat.c $(DECODE) $(RECORD) $(COMMON)
-SRC_tailrace-offsets := cli/offsets.c $(COMMON)
+SRC_tailrace-dead-letters := cli/dead_letters.c cli/call.c $(COMMON)
+SRC_tailrace-offsets := cli/offsets.c cli/call.c $(COMMON)
 SRC_tailrace-publish := publisher/main.c $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-mongodb := appliers/mongodb/main.c $(MONGODB) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-redis := appliers/redis/main.c $(REDIS) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
@@ -61,6 +64,7 @@ DECODE_LIBS := -ldeflate -lzstd -lz
 RECORD_LIBS := -lyajl -lm
 LIBS_tailrace :=
 LIBS_tailrace-cat := $(DECODE_LIBS) $(RECORD_LIBS)
+LIBS_tailrace-dead-letters :=
 LIBS_tailrace-offsets :=
 LIBS_tailrace-publish = $(CLIENT_LIBS) -lrdkafka $(DECODE_LIBS) $(RECORD_LIBS)
 LIBS_tailrace-apply-mongodb = $(MONGOC_LIBS) -lrdkafka $(RECORD_LIBS)
@@ -118,14 +122,14 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/retention \
-	appliers/core/batch appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping
+	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping
 UNIT_TESTS += verify/hash verify/text
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)
 UNIT_SRC_binlog := $(DECODE) binlog/ring.c $(RECORD) $(COMMON)
 UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
-UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/guard.c appliers/core/message.c $(RECORD) $(COMMON)
 UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
 UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
 UNIT_SRC_verify := $(VERIFY) $(KAFKA) $(RECORD) $(COMMON)
@@ -133,7 +137,7 @@ UNIT_LIBS_verify = $(LIBS_tailrace-verify)
 UNIT_LIBS_record := $(RECORD_LIBS)
 UNIT_LIBS_binlog := $(DECODE_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_publisher = $(LIBS_tailrace-publish)
-UNIT_LIBS_appliers/core := $(RECORD_LIBS)
+UNIT_LIBS_appliers/core := -lrdkafka $(RECORD_LIBS)
 UNIT_LIBS_appliers/mongodb = $(MONGOC_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_appliers/redis := -lhiredis $(RECORD_LIBS)
 CFLAGS_tests_unit_appliers_mongodb = $(MONGOC_CFLAGS)

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"offsets show", "positions of publisher and appliers, and how far behind they are"},
     {"offsets reset", "sets the position of the publisher or of an applier"},
     {"verify", "compares the targets with the source, value by value"},
+    {"dead-letters", "lists, shows and replays the changes that a target refused"},
     {"cat", "decodes binlog files to one JSON record a line"},
 };
 

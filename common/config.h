@@ -69,8 +69,10 @@ struct config_apply {
     uint64_t batch_records;
     uint64_t batch_bytes;
     uint64_t batch_ms;
-    const char *guard; // on, off
-    uint64_t guard_ms; // how long the tombstones of deletes are kept
+    const char *guard;      // on, off
+    uint64_t guard_ms;      // how long the tombstones of deletes are kept
+    const char *on_refused; // stop, dead-letter
+    uint64_t dead_letters_max;
 };
 
 struct config_mongodb {

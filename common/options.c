@@ -103,6 +103,10 @@ const struct option_entry config_options[] = {
            "Each object carries the offset of its last change: a replay leaves it as it is."),
     DURATION("apply", "guard_time", apply.guard_ms, "7d", 1000, 3650 * DAY_MS,
              "How long a deleted object is remembered, so that a replay does not bring it back."),
+    CHOICE("apply", "on_refused", apply.on_refused, "stop", "stop dead-letter",
+           "A change that the target refuses: stop, or keep it aside and go on."),
+    NUMBER("apply", "dead_letters_max", apply.dead_letters_max, "10000", 1, 1000000,
+           "Stops all the same when so many are kept aside."),
 
     TEXT("mongodb", "uri", mongodb.uri, "mongodb://127.0.0.1:27017/?replicaSet=rs0",
          "Connection string, without a password."),

@@ -30,6 +30,7 @@ struct session {
     char owner[SINK_OWNER_BYTES];
     struct worker_options worker_options;
     struct sink *control;
+    struct dead_letter_log *letters;
     struct worker **workers;
     size_t n_workers;
     struct consumer *consumer;
@@ -73,11 +74,13 @@ static bool open_workers(struct session *session, struct err *err)
 static bool open_session(struct session *session, struct err *err)
 {
     const struct applier *applier = session->applier;
+    session->letters = dead_letter_log_new(applier->config, session->group);
     session->worker_options = (struct worker_options){.limits = &applier->config->apply,
                                                       .driver = applier->driver,
                                                       .group = session->group,
                                                       .owner = session->owner,
-                                                      .guarded = guard_is_on(applier->config)};
+                                                      .guarded = guard_is_on(applier->config),
+                                                      .letters = session->letters};
     if (!applier->driver->open(applier->config, &session->control, err) ||
         !open_workers(session, err))
         return false;
@@ -86,6 +89,7 @@ static bool open_session(struct session *session, struct err *err)
                                        .group = session->group,
                                        .owner = session->owner,
                                        .control = session->control,
+                                       .letters = session->letters,
                                        .workers = session->workers,
                                        .n_workers = session->n_workers,
                                        .until_caught_up = applier->until_caught_up};
@@ -116,7 +120,7 @@ static void log_end(const struct worker_stats *stats, uint64_t begin_ms)
     log_info("session ended",
              LOG_FIELDS(log_u64("records", stats->records), log_u64("effects", stats->effects),
                         log_u64("batches", stats->batches), log_u64("bytes", stats->bytes),
-                        log_u64("ms", ms),
+                        log_u64("dead_letters", stats->dead_letters), log_u64("ms", ms),
                         log_u64("records_per_s", ms ? stats->records * 1000 / ms : 0),
                         log_u64("max_rss_kib", (uint64_t)usage.ru_maxrss)));
 }
@@ -140,6 +144,7 @@ static void close_session(struct session *session, struct worker_stats *stats)
     for (size_t i = 0; i < session->n_workers; i++)
         worker_free(session->workers[i], stats);
     consumer_free(session->consumer);
+    dead_letter_log_free(session->letters);
     session->applier->driver->close(session->control);
     free((void *)session->workers);
 }

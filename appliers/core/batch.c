@@ -291,3 +291,19 @@ bool batch_blame(struct err *err, const struct batch *batch, const struct effect
         SLICE_ARG(effect->table->db), SLICE_ARG(effect->table->name),
         (int)(effect->key.len < 200 ? effect->key.len : 200), (const char *)effect->key.ptr);
 }
+
+bool batch_refuse(struct err *err, const struct batch *batch, const struct effect *effect)
+{
+    if (err->class != ERR_REFUSED)
+        return batch_blame(err, batch, effect);
+    batch->effects[effect - batch->effects].is_refused = true;
+    return false;
+}
+
+const struct effect *batch_refused(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n_effects; i++)
+        if (batch->effects[i].is_refused)
+            return &batch->effects[i];
+    return NULL;
+}

@@ -25,6 +25,7 @@ struct effect {
     struct slice key;          // the Kafka key's bytes
     struct slice gtid;         // of the last change in it; empty: none
     int64_t offset;            // of its record
+    bool is_refused;           // by the target, see batch_refuse
 };
 
 // How far the batch takes one partition.
@@ -93,5 +94,13 @@ MUST_CHECK bool batch_add(struct batch *batch, const struct batch_record *record
 
 // Puts "topic T partition P offset O, GTID G, db.table {key}: " before the text. Always false.
 bool batch_blame(struct err *err, const struct batch *batch, const struct effect *effect);
+
+// For a sink: *err is the target's refusal of this effect for what the effect itself is, so that it
+// would pass without it; not of a server or an account as a whole. Marks the effect if the class is
+// ERR_REFUSED, else blames it. Always false.
+bool batch_refuse(struct err *err, const struct batch *batch, const struct effect *effect);
+
+// The effect that is marked; NULL: none is.
+const struct effect *batch_refused(const struct batch *batch);
 
 #endif

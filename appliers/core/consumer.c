@@ -288,6 +288,8 @@ static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *l
         rd_kafka_topic_partition_t *one = &list->elems[i];
         consumer->failed = !add_lane(consumer, one->topic, one->partition, &one->offset);
     }
+    if (!consumer->failed)
+        consumer->failed = !dead_letter_log_expect(consumer->options.letters, rk, &consumer->err);
     consumer->assigned = true;
     if (consumer->failed) {
         rd_kafka_assign(rk, NULL);

@@ -16,6 +16,7 @@ struct consumer_options {
     const char *group;
     const char *owner;
     struct sink *control; // for claims
+    struct dead_letter_log *letters;
     struct worker *const *workers;
     size_t n_workers;
     bool until_caught_up;

@@ -3,7 +3,11 @@
 //   tailrace-apply-NAME [-c FILE] [--until-caught-up]
 //   tailrace-apply-NAME offsets show [--json]
 //   tailrace-apply-NAME offsets reset --to WHERE [--topic GLOB] [--dry-run] [--yes]
+//   tailrace-apply-NAME dead-letters list [--json]
+//   tailrace-apply-NAME dead-letters show IDENTITY …
+//   tailrace-apply-NAME dead-letters replay IDENTITY … | --all [--dry-run] [--yes]
 #include "appliers/core/applier.h"
+#include "appliers/core/dead_letters.h"
 #include "appliers/core/offsets.h"
 #include "common/cli.h"
 #include "common/log.h"
@@ -15,7 +19,11 @@
 struct arguments {
     const char *config_path;
     bool until_caught_up;
+    bool dry_run;
+    bool yes;
+    bool json;
     struct offsets_options offsets;
+    struct dead_letters_options letters;
 };
 
 #define AT(member) offsetof(struct arguments, member)
@@ -28,10 +36,11 @@ static const struct cli_option options[] = {
      "offsets reset: earliest, latest, offset:[TOPIC:PARTITION:]N, time:ISO8601, gtid:SET",
      AT(offsets.to), NULL},
     {"topic", 0, "GLOB", "offsets reset: only topics that fit", AT(offsets.topic), NULL},
-    {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing",
-     AT(offsets.dry_run), NULL},
-    {"yes", 0, NULL, "offsets reset: does not ask", AT(offsets.yes), NULL},
-    {"json", 0, NULL, "offsets show: JSON lines", AT(offsets.json), NULL},
+    {"all", 0, NULL, "dead-letters replay: all that are open", AT(letters.all), NULL},
+    {"dry-run", 0, NULL, "offsets reset, dead-letters replay: prints what would change only",
+     AT(dry_run), NULL},
+    {"yes", 0, NULL, "offsets reset, dead-letters replay: does not ask", AT(yes), NULL},
+    {"json", 0, NULL, "offsets show, dead-letters list: JSON lines", AT(json), NULL},
     {.name = NULL},
 };
 
@@ -43,19 +52,63 @@ static void use_one_arena(void)
     mallopt(M_ARENA_MAX, 1);
 }
 
+static bool wrong_operands(struct err *err)
+{
+    return err_set(
+        err, ERR_USAGE,
+        "operands are none, \"offsets show\", \"offsets reset\" or \"dead-letters list\", "
+        "\"show\", \"replay\"; see --help");
+}
+
+static bool run_offsets(const struct config *config, const struct sink_driver *driver,
+                        const struct arguments *arguments, char **operands, struct err *err)
+{
+    struct offsets_options offsets = arguments->offsets;
+    offsets.dry_run = arguments->dry_run;
+    offsets.yes = arguments->yes;
+    offsets.json = arguments->json;
+    if (operands[0] && !operands[1] && strcmp(operands[0], "show") == 0)
+        return offsets_show(config, driver, &offsets, err);
+    if (operands[0] && !operands[1] && strcmp(operands[0], "reset") == 0)
+        return offsets_reset(config, driver, &offsets, err);
+    return wrong_operands(err);
+}
+
+static bool run_dead_letters(const struct config *config, const struct sink_driver *driver,
+                             const struct arguments *arguments, char **operands, struct err *err)
+{
+    static const struct {
+        const char *verb;
+        bool (*run)(const struct config *config, const struct sink_driver *driver,
+                    const struct dead_letters_options *options, struct err *err);
+        bool takes_names;
+    } verbs[] = {
+        {"list", dead_letters_list, false},
+        {"show", dead_letters_show, true},
+        {"replay", dead_letters_replay, true},
+    };
+    struct dead_letters_options letters = {.identities = operands[0] ? operands + 1 : operands,
+                                           .all = arguments->letters.all,
+                                           .dry_run = arguments->dry_run,
+                                           .yes = arguments->yes,
+                                           .json = arguments->json};
+    for (size_t i = 0; operands[0] && i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(operands[0], verbs[i].verb) == 0 && (!operands[1] || verbs[i].takes_names))
+            return verbs[i].run(config, driver, &letters, err);
+    return wrong_operands(err);
+}
+
 static bool run(const struct config *config, const struct sink_driver *driver,
                 const struct arguments *arguments, char **operands, struct err *err)
 {
-    bool is_offsets = operands[0] && strcmp(operands[0], "offsets") == 0;
     struct applier applier = {config, driver, arguments->until_caught_up};
     if (!operands[0])
         return applier_run(&applier, err);
-    if (is_offsets && operands[1] && !operands[2] && strcmp(operands[1], "show") == 0)
-        return offsets_show(config, driver, &arguments->offsets, err);
-    if (is_offsets && operands[1] && !operands[2] && strcmp(operands[1], "reset") == 0)
-        return offsets_reset(config, driver, &arguments->offsets, err);
-    return err_set(err, ERR_USAGE,
-                   "operands are none, \"offsets show\" or \"offsets reset\"; see --help");
+    if (strcmp(operands[0], "offsets") == 0)
+        return run_offsets(config, driver, arguments, operands + 1, err);
+    if (strcmp(operands[0], "dead-letters") == 0)
+        return run_dead_letters(config, driver, arguments, operands + 1, err);
+    return wrong_operands(err);
 }
 
 int applier_main(const struct sink_driver *driver, int argc, char **argv)
@@ -70,7 +123,8 @@ int applier_main(const struct sink_driver *driver, int argc, char **argv)
     const struct cli cli = {
         .program = program,
         .purpose = purpose,
-        .synopsis = "[-c FILE] [--until-caught-up] | offsets show | offsets reset --to WHERE",
+        .synopsis = "[-c FILE] [--until-caught-up] | offsets show | offsets reset --to WHERE"
+                    " | dead-letters list | dead-letters show LETTER … | dead-letters replay …",
         .options = options,
         .into = &arguments,
     };

@@ -7,6 +7,7 @@
 
 #include "appliers/core/applier.h"
 #include "appliers/core/consumer.h"
+#include "appliers/core/message.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/cursor.h"
@@ -14,7 +15,6 @@
 #include "common/stop.h"
 #include "kafka/client.h"
 #include "record/gtid.h"
-#include "record/json_reader.h"
 #include "record/json_writer.h"
 
 #include <errno.h>
@@ -184,17 +184,9 @@ typedef bool visit_fn(const struct change *change, const void *with, bool *found
 static bool read_record(struct offsets *offsets, const rd_kafka_message_t *message,
                         struct change *change, struct err *err)
 {
-    rd_kafka_headers_t *headers = NULL;
-    const void *columns = NULL;
-    size_t size = 0;
-    rd_kafka_message_headers(message, &headers);
-    if (headers)
-        rd_kafka_header_get_last(headers, "columns", &columns, &size);
-    struct record_bytes bytes = {.key = slice_of(message->key, message->key_len),
-                                 .value = slice_of(message->payload, message->len),
-                                 .columns = slice_of(columns, size)};
+    struct message one = message_of(message);
     arena_reset(&offsets->arena);
-    return json_read_change(offsets->reader, &bytes, &offsets->arena, change, err);
+    return json_read_change(offsets->reader, &one.bytes, &offsets->arena, change, err);
 }
 
 static bool visit_message(struct offsets *offsets, struct place *place,

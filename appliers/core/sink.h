@@ -61,8 +61,9 @@ struct sink_driver {
     // One atomic step; a truncation is many, and the last moves the checkpoint: what the others did
     // is done again without harm, as nothing behind it is applied before. ERR_RETRY: begin again
     // with claim() — a partition is not `owner`'s any more or stands elsewhere, the outcome is
-    // unknown, or the target is not there. Other classes: a change that the target refuses, named
-    // in the text.
+    // unknown, or the target is not there. ERR_REFUSED with an effect marked (batch_refuse): the
+    // target does not take that change, nothing was written, and the sink can be used on. Other
+    // faults end the process.
     bool (*apply)(struct sink *sink, const char *group, const char *owner,
                   const struct batch *batch, struct err *err);
 

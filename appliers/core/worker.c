@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worker: see worker.h. The loop is: take what is queued, up to the batch's limits; decode it;
 // write it. When a record does not fit into the batch with those before it, they are written first.
+// When the target refuses a change, nothing of its batch was written: the change is set aside, and
+// the batch made again without it.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/worker.h"
 
+#include "appliers/core/message.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "record/crc32c.h"
-#include "record/json_reader.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -20,10 +21,20 @@
 #define QUEUE_RECORDS 8192
 // What a queued record costs in the client library beside its bytes.
 #define RECORD_OVERHEAD_BYTES 256
+// So many refusals leave the batches as large as they are.
+#define REFUSALS_WHOLE 4
+
+// Why a record is not applied.
+struct refusal {
+    char gtid[GTID_TEXT_MAX];
+    char reason[ERR_TEXT_BYTES];
+    bool is_kept; // it lies in Kafka as a dead letter
+};
 
 struct item {
     rd_kafka_message_t *message;
-    struct lane *lane; // NULL: dropped
+    struct lane *lane;       // NULL: dropped
+    struct refusal *refusal; // NULL: it is to be applied
 };
 
 struct worker {
@@ -76,27 +87,6 @@ static void init_cond(pthread_cond_t *cond)
 
 // --- one record ---
 
-static struct slice header(const rd_kafka_headers_t *headers, const char *name)
-{
-    const void *value;
-    size_t size;
-    if (!headers || rd_kafka_header_get_last(headers, name, &value, &size) != 0)
-        return slice_of(NULL, 0);
-    return slice_of(value, size);
-}
-
-// The header's eight hex digits.
-static bool is_crc(struct slice text, uint32_t crc)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (text.len != 8)
-        return false;
-    for (int i = 7; i >= 0; i--, crc >>= 4)
-        if (text.ptr[i] != (uint8_t)digits[crc & 15])
-            return false;
-    return true;
-}
-
 // A header of digits; 0: none, or something else.
 static int32_t read_count(struct slice text)
 {
@@ -111,56 +101,14 @@ static int32_t read_count(struct slice text)
     return n;
 }
 
-static bool check_content(const struct record_bytes *bytes, struct slice expected, struct err *err)
-{
-    uint32_t crc = crc32c(crc32c(0, bytes->key), bytes->value);
-    if (expected.len == 0)
-        return err_set(err, ERR_CORRUPT,
-                       "the record has no header crc32c: tailrace did not write it");
-    if (is_crc(expected, crc))
-        return true;
-    return err_set(
-        err, ERR_CORRUPT,
-        "the record is not what was produced: crc32c is %08x, its header says " SLICE_FMT,
-        (unsigned)crc, SLICE_ARG(expected));
-}
-
-static bool misses_columns(const struct change *change)
-{
-    for (size_t i = 0; change->after && i < change->table->n_columns; i++)
-        if (change->after[i].kind == VALUE_ABSENT)
-            return true;
-    return false;
-}
-
-// A row that got a new key is deleted under its old one: an image that leaves columns out would
-// lose them.
-static bool check_moved(const rd_kafka_headers_t *headers, const struct change *change,
-                        struct err *err)
-{
-    if (change->op == CHANGE_INSERT && header(headers, "__debezium.oldkey").len > 0 &&
-        misses_columns(change))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "a change of the key without the whole row; on the source: SET GLOBAL "
-                       "binlog_row_image = FULL, and copy the table again");
-    return true;
-}
-
 static bool decode(struct worker *worker, const struct item *item, struct batch_record *record,
                    struct err *err)
 {
-    const rd_kafka_message_t *message = item->message;
-    rd_kafka_headers_t *headers = NULL;
-    rd_kafka_message_headers(message, &headers);
-    struct record_bytes bytes = {.key = slice_of(message->key, message->key_len),
-                                 .value = slice_of(message->payload, message->len),
-                                 .columns = header(headers, "columns")};
-    record->key = bytes.key;
-    record->offset = message->offset;
-    record->n_partitions = read_count(header(headers, "partitions"));
-    return check_content(&bytes, header(headers, "crc32c"), err) &&
-           json_read_change(worker->reader, &bytes, &worker->batch.arena, &record->change, err) &&
-           check_moved(headers, &record->change, err);
+    struct message message = message_of(item->message);
+    record->key = message.bytes.key;
+    record->offset = item->message->offset;
+    record->n_partitions = read_count(message.partitions);
+    return message_decode(&message, worker->reader, &worker->batch.arena, &record->change, err);
 }
 
 // Adds the record to the batch. *taken = false: the batch has to be written first.
@@ -176,8 +124,9 @@ static bool add_record(struct worker *worker, const struct item *item, bool *tak
         partition->truncated = lane->truncated;
     *taken = true;
     if (message->offset < partition->next)
-        return true;                              // delivered twice by the client library
-    if (!message->payload || message->len == 0) { // a tombstone: its delete came before it
+        return true; // delivered twice by the client library
+    bool is_tombstone = !message->payload || message->len == 0; // its delete came before it
+    if (is_tombstone || item->refusal) {
         partition->next = message->offset + 1;
         return true;
     }
@@ -185,6 +134,127 @@ static bool add_record(struct worker *worker, const struct item *item, bool *tak
         return batch_add(&worker->batch, &record, taken, err);
     return err_wrap(err, "topic %s partition %d offset %lld", lane->topic, (int)lane->partition,
                     (long long)message->offset);
+}
+
+// --- what the target refuses ---
+
+static struct dead_letter_place place_of(const struct batch *batch, const struct effect *effect)
+{
+    const struct batch_partition *partition = &batch->partitions[effect->partition];
+    return (struct dead_letter_place){partition->topic, partition->partition, effect->offset};
+}
+
+// A change that has only some columns, of a row whose change before it is a dead letter, would be
+// applied to another row than it was made for.
+static bool check_patches(struct worker *worker, struct err *err)
+{
+    struct batch *batch = &worker->batch;
+    char identity[DEAD_LETTER_IDENTITY_BYTES];
+    if (!dead_letter_log_has_open(worker->options.letters))
+        return true;
+    for (size_t i = 0; i < batch->n_effects; i++) {
+        const struct effect *effect = &batch->effects[i];
+        struct dead_letter_place place = place_of(batch, effect);
+        if (effect->kind != EFFECT_PATCH)
+            continue;
+        if (!dead_letter_log_find_before(worker->options.letters, &place, effect->key, identity,
+                                         err))
+            return false;
+        if (!identity[0])
+            continue;
+        err_set(err, ERR_REFUSED,
+                "an update of some columns, whose row is not what it was: an earlier change of it "
+                "is the dead letter %s; replay that first",
+                identity);
+        return batch_refuse(err, batch, effect);
+    }
+    return true;
+}
+
+// The record that the refused effect ends with.
+static struct item *find_item(struct worker *worker, size_t first, size_t end,
+                              const struct dead_letter_place *place)
+{
+    for (size_t i = first; i < end; i++) {
+        struct item *item = &worker->taken[i];
+        if (item->message->offset == place->offset && item->lane->topic == place->topic &&
+            item->lane->partition == place->partition)
+            return item;
+    }
+    return NULL;
+}
+
+// Takes the record that was refused out of what is to be applied. False: *err is not of that kind,
+// or the process shall stop at it. Of a row's several changes in a batch it is the last one; what
+// the others come to without it is seen when the batch is made again.
+static bool set_aside(struct worker *worker, size_t first, size_t end, struct err *err)
+{
+    const struct effect *effect = err->class == ERR_REFUSED ? batch_refused(&worker->batch) : NULL;
+    if (!effect)
+        return false;
+    if (strcmp(worker->options.limits->on_refused, "dead-letter") != 0)
+        return batch_blame(err, &worker->batch, effect);
+    struct dead_letter_place place = place_of(&worker->batch, effect);
+    struct item *item = find_item(worker, first, end, &place);
+    if (!item || item->refusal)
+        return err_set(err, ERR_INTERNAL, "a refused change is not among those of the batch");
+    item->refusal = mem_zalloc(sizeof *item->refusal);
+    slice_to_str(item->refusal->gtid, sizeof item->refusal->gtid, effect->gtid);
+    slice_to_str(item->refusal->reason, sizeof item->refusal->reason, slice_of_str(err->text));
+    return true;
+}
+
+static void log_letter(const struct item *item)
+{
+    char identity[DEAD_LETTER_IDENTITY_BYTES];
+    struct dead_letter_place place = {item->lane->topic, item->lane->partition,
+                                      item->message->offset};
+    dead_letter_write_identity(identity, &place);
+    log_warn("a change was refused and is a dead letter",
+             LOG_FIELDS(log_str("letter", identity), log_str("gtid", item->refusal->gtid),
+                        log_slice("key", slice_of(item->message->key, item->message->key_len)),
+                        log_str("reason", item->refusal->reason)));
+}
+
+// Each record of the batch that was set aside is a dead letter, and acknowledged, before the batch
+// is written.
+static bool keep_letters(struct worker *worker, size_t first, size_t end, struct err *err)
+{
+    for (size_t i = first; i < end; i++) {
+        struct item *item = &worker->taken[i];
+        if (!item->refusal || item->refusal->is_kept)
+            continue;
+        struct dead_letter_put put = {item->message, item->lane->topic, item->refusal->gtid,
+                                      item->refusal->reason};
+        if (!dead_letter_log_keep(worker->options.letters, &put, 1, err))
+            return err_wrap(err, "topic %s partition %d offset %lld", put.topic,
+                            (int)item->lane->partition, (long long)item->message->offset);
+        item->refusal->is_kept = true;
+        worker->stats.dead_letters++;
+        log_letter(item);
+    }
+    return true;
+}
+
+// Whole rows and deletions were written, or there was a truncation: earlier letters of their keys
+// are void.
+static void supersede_letters(struct worker *worker)
+{
+    const struct batch *batch = &worker->batch;
+    if (!dead_letter_log_has_open(worker->options.letters))
+        return;
+    if (batch->truncation.table) {
+        const struct batch_partition *partition = &batch->partitions[batch->truncation.partition];
+        struct dead_letter_place place = {partition->topic, partition->partition,
+                                          batch->truncation.offset};
+        dead_letter_log_supersede(worker->options.letters, &place, slice_of(NULL, 0));
+    }
+    for (size_t i = 0; i < batch->n_effects; i++) {
+        const struct effect *effect = &batch->effects[i];
+        struct dead_letter_place place = place_of(batch, effect);
+        if (effect->kind != EFFECT_PATCH)
+            dead_letter_log_supersede(worker->options.letters, &place, effect->key);
+    }
 }
 
 // --- batches ---
@@ -196,12 +266,9 @@ static void keep_progress(struct lane *lane, const struct batch_partition *done)
     lane->truncated = done->truncated;
 }
 
-// Writes the batch, whose records are taken[first .. end).
-static bool write_batch(struct worker *worker, size_t first, size_t end, struct err *err)
+// What the batch has of its partitions is in the target.
+static void note_progress(struct worker *worker, size_t first, size_t end)
 {
-    const struct worker_options *options = &worker->options;
-    if (!options->driver->apply(worker->sink, options->group, options->owner, &worker->batch, err))
-        return false;
     pthread_mutex_lock(&worker->mutex);
     for (size_t i = 0, n = worker->batch.n_partitions; i < n; i++) {
         const struct batch_partition *done = &worker->batch.partitions[i];
@@ -218,37 +285,68 @@ static bool write_batch(struct worker *worker, size_t first, size_t end, struct 
     worker->stats.effects += worker->batch.n_effects;
     worker->stats.records += end - first;
     pthread_mutex_unlock(&worker->mutex);
+}
+
+// Writes the batch, whose records are taken[first .. end), after the letters among them.
+static bool write_batch(struct worker *worker, size_t first, size_t end, struct err *err)
+{
+    const struct worker_options *options = &worker->options;
+    if (!keep_letters(worker, first, end, err) ||
+        !options->driver->apply(worker->sink, options->group, options->owner, &worker->batch, err))
+        return false;
+    note_progress(worker, first, end);
+    supersede_letters(worker);
+    return true;
+}
+
+// Puts as many of taken[first ..] into the batch as fit, at most `most`; *end is behind them.
+// False: the first one cannot be read.
+static bool fill_batch(struct worker *worker, size_t first, size_t most, size_t *end,
+                       struct err *err)
+{
+    struct err later; // of a record behind the first: it is the first one of the next batch
     batch_clear(&worker->batch);
+    for (*end = first; *end < worker->n_taken && *end - first < most; ++*end) {
+        bool taken;
+        if (!add_record(worker, &worker->taken[*end], &taken, *end == first ? err : &later))
+            return *end > first;
+        if (!taken)
+            break;
+    }
     return true;
 }
 
 // Decodes and writes what was taken. What comes before a record that is refused is written all the
-// same.
+// same. Each refusal costs doing its batch again: after a few of them batches are smaller for a
+// while.
 static bool apply_taken(struct worker *worker, struct err *err)
 {
-    size_t first = 0;
-    batch_clear(&worker->batch);
-    for (size_t i = 0; i < worker->n_taken; i++) {
-        bool taken;
-        struct err write_err;
-        if (!add_record(worker, &worker->taken[i], &taken, err)) {
-            if (i > first && !write_batch(worker, first, i, &write_err))
-                *err = write_err;
+    size_t first = 0, end, most = worker->n_taken, n_refused = 0;
+    if (!dead_letter_log_sync(worker->options.letters, err))
+        return false;
+    while (first < worker->n_taken) {
+        if (!fill_batch(worker, first, most, &end, err))
+            return false;
+        if (check_patches(worker, err) && write_batch(worker, first, end, err)) {
+            first = end;
+            most = most < worker->n_taken ? 2 * most : most;
+        } else if (set_aside(worker, first, end, err)) {
+            if (++n_refused > REFUSALS_WHOLE)
+                most = end - first > 1 ? (end - first) / 2 : 1;
+        } else {
             return false;
         }
-        if (taken)
-            continue;
-        if (!write_batch(worker, first, i, err))
-            return false;
-        first = i--;
     }
-    return worker->n_taken == first || write_batch(worker, first, worker->n_taken, err);
+    batch_clear(&worker->batch);
+    return true;
 }
 
 static void forget_taken(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->n_taken; i++)
+    for (size_t i = 0; i < worker->n_taken; i++) {
         rd_kafka_message_destroy(worker->taken[i].message);
+        free(worker->taken[i].refusal);
+    }
     worker->n_taken = 0;
 }
 
@@ -355,7 +453,7 @@ bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *m
     bool has_room = !is_full(worker);
     if (has_room) {
         size_t tail = (worker->head + worker->n_queued) % QUEUE_RECORDS;
-        worker->queue[tail] = (struct item){message, lane};
+        worker->queue[tail] = (struct item){.message = message, .lane = lane};
         worker->n_queued++;
         worker->bytes += message_bytes(message);
         lane->n_queued++;
@@ -451,6 +549,7 @@ void worker_free(struct worker *worker, struct worker_stats *stats)
     stats->effects += worker->stats.effects;
     stats->batches += worker->stats.batches;
     stats->bytes += worker->stats.bytes;
+    stats->dead_letters += worker->stats.dead_letters;
     worker->options.driver->close(worker->sink);
     json_reader_free(worker->reader);
     batch_deinit(&worker->batch);

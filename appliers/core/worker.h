@@ -8,6 +8,7 @@
 #ifndef TAILRACE_APPLIERS_CORE_WORKER_H
 #define TAILRACE_APPLIERS_CORE_WORKER_H
 
+#include "appliers/core/dead_letter_log.h"
 #include "appliers/core/sink.h"
 
 #include <librdkafka/rdkafka.h>
@@ -37,10 +38,11 @@ struct worker_options {
     const char *group; // borrowed, as is all of this
     const char *owner;
     bool guarded;
+    struct dead_letter_log *letters;
 };
 
 struct worker_stats {
-    uint64_t records, effects, batches, bytes;
+    uint64_t records, effects, batches, bytes, dead_letters;
 };
 
 // Starts the thread; takes the sink over.

@@ -56,6 +56,18 @@ static bool is_passing(uint32_t code)
     return false;
 }
 
+// Codes of a write that the server refuses for what the document is: too large, not to the
+// collection's validator, not to be indexed. All others may be of the server as a whole.
+static bool is_of_document(uint32_t code)
+{
+    static const uint32_t codes[] = {2,   9,   14,    28,    52,    53,    56,    57,    66,
+                                     121, 171, 10334, 11000, 16755, 17280, 17419, 17420, 31034};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
 bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, const char *what)
 {
     enum err_class class = ERR_REFUSED;
@@ -425,13 +437,15 @@ static bool write_bulk(struct sink *sink, const bson_t *session_opts, const stru
                         row_opts, batch};
     bool done = true;
     for (size_t i = 0; done && i < n; i++)
-        done = add_effect(sink, &bulk, effects[i], err) || batch_blame(err, batch, effects[i]);
+        done = add_effect(sink, &bulk, effects[i], err) || batch_refuse(err, batch, effects[i]);
     if (!done) {
         bson_init(reply);
     } else if (mongoc_bulk_operation_execute(bulk.operation, reply, &error) == 0) {
         const struct effect *culprit = find_culprit(reply, effects, n);
         done = sink_fail(err, reply, &error, "writing");
-        if (culprit)
+        if (culprit && is_of_document(error.code))
+            batch_refuse(err, batch, culprit);
+        else if (culprit)
             batch_blame(err, batch, culprit);
     }
     mongoc_bulk_operation_destroy(bulk.operation);

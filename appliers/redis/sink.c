@@ -24,6 +24,7 @@
 
 #define TRIES 5
 #define FLUSH_BYTES 65536
+#define TYPE_BYTES 32
 #define LENGTH_BYTES 24 // of the protocol: a letter, up to 20 digits, CR LF
 
 struct sink {
@@ -417,7 +418,7 @@ static bool check_batch(const struct sink *sink, const struct batch *batch, stru
 {
     for (size_t i = 0; i < batch->n_effects; i++)
         if (!check_effect(sink, batch, &batch->effects[i], err))
-            return batch_blame(err, batch, &batch->effects[i]);
+            return batch_refuse(err, batch, &batch->effects[i]);
     return true;
 }
 
@@ -430,28 +431,41 @@ static bool ask_type(struct sink *sink, const struct effect *effect, struct err 
            pipeline_add(&sink->pipeline, 2, type, err);
 }
 
-static bool check_type(struct sink *sink, struct err *err)
+// The replies to ask_type.
+static bool read_type(struct sink *sink, char type[TYPE_BYTES], struct err *err)
 {
     redisReply *reply;
     if (!pipeline_skip(&sink->pipeline, 1, err) || !pipeline_next(&sink->pipeline, &reply, err))
         return false;
-    bool good = strcmp(reply->str, "hash") == 0 || strcmp(reply->str, "none") == 0;
-    if (!good)
-        err_set(err, ERR_REFUSED, "Redis has a %s at the key of this row, not a hash", reply->str);
+    slice_to_str(type, TYPE_BYTES, slice_of_str(reply->str));
     freeReplyObject(reply);
-    return good;
+    return true;
 }
 
-// A patch writes into the hash that is there: it has to be one, and to stay so until EXEC.
+// A patch writes into the hash that is there: it has to be one, and to stay so until EXEC. All
+// replies are read, so that the connection can be used on; what stays watched makes the next EXEC
+// be tried again at most.
 static bool watch_patched(struct sink *sink, const struct batch *batch, struct err *err)
 {
+    const struct effect *refused = NULL;
+    char type[TYPE_BYTES], wrong[TYPE_BYTES];
     for (size_t i = 0; i < sink->n_order; i++)
         if (sink->order[i]->kind == EFFECT_PATCH && !ask_type(sink, sink->order[i], err))
             return false;
-    for (size_t i = 0; i < sink->n_order; i++)
-        if (sink->order[i]->kind == EFFECT_PATCH && !check_type(sink, err))
+    for (size_t i = 0; i < sink->n_order; i++) {
+        if (sink->order[i]->kind != EFFECT_PATCH)
+            continue;
+        if (!read_type(sink, type, err))
             return batch_blame(err, batch, sink->order[i]);
-    return true;
+        if (refused || strcmp(type, "hash") == 0 || strcmp(type, "none") == 0)
+            continue;
+        refused = sink->order[i];
+        memcpy(wrong, type, sizeof wrong);
+    }
+    if (!refused)
+        return true;
+    err_set(err, ERR_REFUSED, "Redis has a %s at the key of this row, not a hash", wrong);
+    return batch_refuse(err, batch, refused);
 }
 
 static bool send_batch(struct sink *sink, const char *group, const struct batch *batch,

@@ -79,7 +79,11 @@ class Pipeline:
 
     def offsets(self, *arguments, code=0, answer=None):
         """`tailrace offsets …`; returns what it printed on both outputs."""
-        command = [programs.binary("tailrace"), "offsets", *arguments, "-c", self.configure()]
+        return self.command("offsets", *arguments, code=code, answer=answer)
+
+    def command(self, name, *arguments, code=0, answer=None):
+        """`tailrace NAME …`; returns what it printed, with `code` on both outputs."""
+        command = [programs.binary("tailrace"), name, *arguments, "-c", self.configure()]
         done = subprocess.run(command, input=answer, text=True, capture_output=True,
                               timeout=PATIENCE_S, check=False)
         assert done.returncode == code, f"{command}: exit {done.returncode}\n{done}"
