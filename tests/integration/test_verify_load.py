@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tailrace verify` while rows change and appliers are killed: never a difference that is not there, and
+always the one that is. VERIFY_LOAD_SECONDS makes it longer: 600 for the ten minutes of the claim."""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from tests.integration.damage import Mongodb, RedisHash
+from tests.integration.verifying import DIFFERENT, EQUAL, Verify, prepare
+
+SECONDS = float(os.environ.get("VERIFY_LOAD_SECONDS", "20"))
+ROWS = 5000
+CHANGES_A_SECOND = 2000
+ROWS_A_CHANGE = 10  # of one statement
+RESTING_ID = 10**6  # rows from here on are left alone
+KILL_EVERY_S = 12  # the next one takes over after the session timeout of 6 s
+DAMAGES = {"mongodb": Mongodb, "redis": RedisHash}
+
+
+class Changes:
+    """Updates, deletes, inserts and key changes of random rows, at a steady rate."""
+
+    def __init__(self, database):
+        self.connection = database.connect()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.rows = 0
+        self.failure = None
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+        self.connection.close()
+        assert self.failure is None, self.failure
+
+    def _run(self):
+        choose = random.Random(11)
+        begin = time.monotonic()
+        try:
+            with self.connection.cursor() as cursor:
+                while not self.ended.is_set():
+                    ids = tuple(choose.sample(range(ROWS), ROWS_A_CHANGE))
+                    kind = choose.random()
+                    if kind < 0.6:
+                        cursor.execute("UPDATE t SET n = n + 1, price = n / 7 WHERE id IN %s", (ids,))
+                    elif kind < 0.7:  # back and forth: a row that looks the same at two moments
+                        cursor.execute("UPDATE t SET n = 1 - n WHERE id < 10")
+                    elif kind < 0.85:
+                        cursor.execute("DELETE FROM t WHERE id IN %s", (ids,))
+                    else:
+                        cursor.executemany("INSERT INTO t VALUES (%s, 0, 1.5, 'new')"
+                                           " ON DUPLICATE KEY UPDATE s = CONCAT(s, '+')",
+                                           [(id_,) for id_ in ids])
+                    self.rows += cursor.rowcount
+                    self.ended.wait(max(0, begin + self.rows / CHANGES_A_SECOND - time.monotonic()))
+        except Exception as error:  # shown by the test's own thread
+            self.failure = error
+
+
+class Kills:
+    """An applier that is killed every few seconds and started again."""
+
+    def __init__(self, pipeline, applier):
+        self.pipeline, self.applier = pipeline, applier
+        self.ended = threading.Event()
+        self.program = pipeline.start_applier(applier)
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.n = 0
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def _run(self):
+        pause_s = 1  # the first one soon
+        while not self.ended.wait(pause_s):
+            pause_s = KILL_EVERY_S
+            self.program.kill()
+            self.n += 1
+            self.program.start()
+
+
+def create(database):
+    database.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY, n INT, price DECIMAL(20,6), s VARCHAR(200))",
+        "INSERT INTO t SELECT n, n % 2, n / 3, CONCAT('row ', n) FROM (WITH RECURSIVE numbers AS (SELECT 0 n"
+        f" UNION ALL SELECT n + 1 FROM numbers WHERE n < 999) SELECT a.n * 1000 + b.n n FROM numbers a"
+        f" JOIN numbers b WHERE a.n < {ROWS // 1000}) some",
+        f"INSERT INTO t SELECT id + {RESTING_ID}, n, price, s FROM t WHERE id < 1000")
+
+
+def verify_for(pipeline, target, seconds, expected):
+    """Runs it again and again; each run has to find exactly that. How many runs there were."""
+    end = time.monotonic() + seconds
+    runs = 0
+    while runs == 0 or time.monotonic() < end:
+        run = Verify(pipeline, "--target", target, patience_s=180)
+        assert run.code == (DIFFERENT if expected else EQUAL), run
+        assert run.found(target) == expected, run
+        runs += 1
+    return runs
+
+
+@pytest.mark.parametrize("target", ["mongodb", "redis"])
+def test_under_load(pipeline, target, figures):
+    pipeline.options["log"]["level"] = "info"
+    prepare(pipeline)
+    create(pipeline.database)
+    pipeline.publish()
+    pipeline.apply(target)
+    pipeline.start_publisher()
+    begin = time.monotonic()
+    with Kills(pipeline, target) as kills, Changes(pipeline.database) as changes:
+        runs = verify_for(pipeline, target, SECONDS / 4, set())
+        damage = DAMAGES[target](pipeline)
+        damage.flip("t", RESTING_ID + 7, "price")
+        runs += verify_for(pipeline, target, SECONDS / 4,
+                           {("t", f'{{"id":{RESTING_ID + 7}}}', "different", ("price",))})
+    seconds = time.monotonic() - begin
+    figures(f"{runs} runs of verify in {seconds:.0f} s, {changes.rows / seconds:.0f} changes/s, "
+            f"{kills.n} kills")
