@@ -79,6 +79,11 @@ root_option() { # [PREFIX]
     [ "$(id -u)" != 0 ] || echo "${1:-}user=root"
 }
 
+# For TAILRACE_STACK_STORM: many binlog files, and a reader that is stuck is given up soon.
+storm_options() {
+    [ -z "${TAILRACE_STACK_STORM:-}" ] || printf '%s\n' max-binlog-size=8M net-write-timeout=5
+}
+
 pid_of() { cat "$(node_dir "$1")/pid" 2> /dev/null; }
 
 running() { # NODE

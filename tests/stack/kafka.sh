@@ -47,8 +47,27 @@ kafka_role() { # NODE
     esac
     case $1 in
     kafka-controller) echo "listeners=CONTROLLER://$(env "$1")" ;;
-    *) echo "listeners=PLAINTEXT://$(env "$1")" ;;
+    *) kafka_listeners "$1" ;;
     esac
+}
+
+# With TAILRACE_STACK_STORM a broker has a second listener, port + 10, whose clients are sent to
+# port + 20 of each broker: there a test has its proxy.
+kafka_listeners() { # NODE
+    local at
+    at=$(kafka_port "$1")
+    if [ -z "${TAILRACE_STACK_STORM:-}" ]; then
+        echo "listeners=PLAINTEXT://127.0.0.1:$at"
+        return
+    fi
+    cat <<PROPERTIES
+listeners=PLAINTEXT://127.0.0.1:$at,PROXIED://127.0.0.1:$((at + 10))
+advertised.listeners=PLAINTEXT://127.0.0.1:$at,PROXIED://127.0.0.1:$((at + 20))
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+group.min.session.timeout.ms=1000
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+PROPERTIES
 }
 
 # One partition for each internal topic, short sessions and few threads: what a test waits for is

@@ -34,6 +34,7 @@ max-allowed-packet=1G
 innodb-buffer-pool-size=128M
 innodb-flush-log-at-trx-commit=2
 $(role "$1")
+$(storm_options)
 CNF
 }
 

@@ -50,6 +50,7 @@ start() { # NODE…
 spawn_mongod() { # NODE
     local set=()
     [ "$1" != mongodb ] || set=(--replSet "$mongodb_set")
+    [ -z "${TAILRACE_STACK_STORM:-}" ] || set+=(--setParameter transactionLifetimeLimitSeconds=5)
     spawn "$1" "$mongodb_dir/mongod" "${set[@]}" --dbpath "$(node_dir "$1")/data" \
         --port "$(mongodb_port "$1")" --bind_ip 127.0.0.1 --nounixsocket \
         --wiredTigerCacheSizeGB 0.25 --setParameter diagnosticDataCollectionEnabled=false \

@@ -126,6 +126,7 @@ innodb-buffer-pool-size=256M
 innodb-flush-log-at-trx-commit=2
 sync-binlog=0
 $(role "$1")
+$(storm_options)
 CNF
 }
 
