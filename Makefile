@@ -21,7 +21,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 
 # --- sources, in the order of their dependencies ---------------------------------------------------------------------
 
-COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/err.c \
+COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/crash.c common/err.c \
 	common/hosts.c common/log.c common/mem.c common/options.c common/stop.c
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/pending.c record/position.c record/table.c record/table_filter.c \
@@ -209,9 +209,12 @@ $(BUILD)/hostile: $(call objects,tests/hostile/hostile.c $(FUZZ_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DECODE_LIBS) $(RECORD_LIBS)
 
+STORM_OPTIONS = $(SECONDS:%=--seconds %) $(SEED:%=--seed %) $(SOURCE:%=--source %) $(DELIVERY:%=--delivery %)
+
 # --- targets for people ---------------------------------------------------------------------------------------------------
 
-.PHONY: help deps check test demo bench bench-decode stack-up stack-down asan ubsan tsan fuzz hostile oracle format sample install clean
+.PHONY: help deps check test demo bench bench-decode stack-up stack-down asan ubsan tsan crash crash-points \
+	crash-sanitized fuzz hostile oracle format sample install clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
@@ -261,6 +264,20 @@ ubsan: ## the same with the undefined-behaviour sanitizer, in build/ubsan
 
 tsan: ## the same with the thread sanitizer, in build/tsan (how to run it: tests/tsan_threads.c)
 	@$(MAKE) -s -j2 BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' EXTRA=tests/tsan_threads.c all unit-programs
+
+crash-points: ## the programs with the crash points of common/crash.h, in build/crash
+	@$(MAKE) -s -j2 BUILD=build/crash CFLAGS='-O1 -g -DTAILRACE_CRASH_POINTS' all
+
+crash: ## a storm of SECONDS (600): all is killed, stopped, cut off; SEED=N SOURCE=mariadb DELIVERY=at-least-once
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 all
+	@tests/crash/with_stack.sh /usr/bin/python3 -m tests.crash.storm $(STORM_OPTIONS)
+
+crash-sanitized: ## a storm of SECONDS (60) with the address sanitizer, and one with that for undefined behaviour
+	@tests/deps.sh test
+	@$(MAKE) -s asan ubsan
+	@tests/crash/sanitized.sh asan $(STORM_OPTIONS)
+	@tests/crash/sanitized.sh ubsan $(STORM_OPTIONS)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (30) under libFuzzer, in build/fuzz
 	@tests/deps.sh test

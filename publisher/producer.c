@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
@@ -47,6 +48,7 @@ struct producer {
     const char *name; // [source] name
     bool transactional;
     bool open; // something was sent since the last commit
+    bool fenced;
     uint64_t open_bytes;
     struct producer_counts counts;
     rd_kafka_resp_err_t failure; // of the first message that could not be delivered
@@ -153,12 +155,14 @@ static bool is_fenced(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
-static bool fail_fenced(const struct producer *producer, struct err *err)
+static bool fail_fenced(struct producer *producer, struct err *err)
 {
-    return err_set(err, ERR_REFUSED,
-                   "another publisher named %s took over (or this one was silent for longer than "
-                   "transaction.timeout.ms): only one may run",
-                   producer->name);
+    producer->fenced = true;
+    return err_set(
+        err, ERR_REFUSED,
+        "Kafka has given this producer up: another publisher named %s took over, or this "
+        "one had a transaction open for longer than transaction.timeout.ms",
+        producer->name);
 }
 
 static bool fail_too_large(struct producer *producer, struct err *err)
@@ -304,6 +308,7 @@ static bool begin(struct producer *producer, struct err *err)
     if (error)
         return fail_with(producer, error, "a transaction cannot be begun", err);
     producer->open = true;
+    CRASH_POINT(publish_transaction_begun);
     return true;
 }
 
@@ -371,7 +376,9 @@ static void flush_closely(struct producer *producer)
 static bool commit_transaction(struct producer *producer, unsigned stop_ms, struct err *err)
 {
     uint64_t stop_at_ms = 0;
+    CRASH_POINT(publish_checkpoint_sent);
     flush_closely(producer);
+    CRASH_POINT(publish_all_acknowledged);
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->rk, SLICE_MS);
         if (!error)
@@ -444,6 +451,11 @@ uint64_t producer_open_bytes(const struct producer *producer)
 bool producer_is_open(const struct producer *producer)
 {
     return producer->open;
+}
+
+bool producer_is_fenced(const struct producer *producer)
+{
+    return producer->fenced;
 }
 
 const struct producer_counts *producer_counts(const struct producer *producer)

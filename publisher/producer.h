@@ -77,6 +77,10 @@ void producer_abort(struct producer *producer);
 uint64_t producer_open_bytes(const struct producer *producer);
 bool producer_is_open(const struct producer *producer);
 
+// True once a broker has refused us because of another producer of the same name, or because a
+// transaction was left open for longer than transaction.timeout.ms: the brokers do not say which.
+bool producer_is_fenced(const struct producer *producer);
+
 const struct producer_counts *producer_counts(const struct producer *producer);
 
 #endif

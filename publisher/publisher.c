@@ -9,20 +9,27 @@
 #include "publisher/session.h"
 #include "publisher/standby.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #define FIRST_WAIT_MS 1000
 #define MOST_WAIT_MS 30000
 
+// Of no other run: a number of a process means little where each runs in a container.
 static void name_instance(struct session_run *run)
 {
     char host[256] = "";
+    uint64_t random = clock_steady_us();
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random ^= clock_now_us();
     if (gethostname(host, sizeof host - 1) < 0 || !host[0])
         snprintf(host, sizeof host, "localhost");
-    snprintf(run->instance, sizeof run->instance, "%s:%ld", host, (long)getpid());
+    snprintf(run->instance, sizeof run->instance, "%s:%ld:%016" PRIx64, host, (long)getpid(),
+             random);
 }
 
 static void log_summary(const struct session_run *run)
@@ -53,6 +60,12 @@ static bool run_session(struct session_run *run, bool *running, bool *progress, 
     return ok;
 }
 
+// After it was fenced, the next session finds out by whom before it writes anything.
+static bool is_passing(const struct session_run *run, const struct err *err)
+{
+    return err->class == ERR_RETRY || (err->class == ERR_REFUSED && run->fenced && !run->replaced);
+}
+
 bool publisher_run(const struct config *config, const struct publisher_options *options,
                    struct err *err)
 {
@@ -66,7 +79,7 @@ bool publisher_run(const struct config *config, const struct publisher_options *
         return err->class == ERR_STOPPED;
     name_instance(&run);
     while (!(ok = run_session(&run, &running, &progress, err))) {
-        if (err->class != ERR_RETRY || !running)
+        if (!is_passing(&run, err) || !running)
             break;
         if (progress)
             backoff_reset(&backoff);

@@ -3,6 +3,7 @@
 #include "publisher/session.h"
 
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/stop.h"
 #include "publisher/session_state.h"
@@ -61,6 +62,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
     message.value = buf_bytes(&session->value);
     if (!producer_commit(session->producer, &message, STOP_MS, err))
         return false;
+    CRASH_POINT(publish_committed);
     session->committed_ms = clock_steady_ms();
     session->begun_ms = 0;
     return true;
@@ -69,6 +71,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
 bool session_commit(struct session *session, const struct position *position, bool running,
                     struct err *err)
 {
+    CRASH_POINT(publish_commit_due);
     fill_checkpoint(session, position);
     return commit_checkpoint(session, running, err);
 }

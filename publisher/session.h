@@ -19,7 +19,9 @@
 struct session_run {
     const struct config *config;
     const struct publisher_options *options;
-    char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid"
+    char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid:number", of no other run
+    bool fenced;                              // a session was, and none has been open since
+    bool replaced; // then it was by another publisher, whose checkpoint is the last one
     bool has_target;
     bool caught_up;          // it was logged
     struct position target;  // the end of the source's binlog when the run began

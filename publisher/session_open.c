@@ -4,6 +4,7 @@
 
 #include "binlog/position_find.h"
 #include "binlog/source_live.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "kafka/client.h"
@@ -155,13 +156,25 @@ static bool choose_server(struct session *session, struct err *err)
     return find_start(session, err) && server_has_all(session, err);
 }
 
+// A broker refuses a producer that was replaced, and one whose transaction was open for too long.
+// In the second case nobody but us has written a checkpoint since.
+static bool check_replaced(struct session *session, struct err *err)
+{
+    struct session_run *run = session->run;
+    const struct checkpoint_log *log = &session->log;
+    run->replaced = run->fenced && log->found && strcmp(log->last.instance, run->instance) != 0;
+    return !run->replaced ||
+           err_set(err, ERR_REFUSED, "another publisher named %s took over (%s): only one may run",
+                   session->config->source.name, log->last.instance);
+}
+
 // Everything that can be refused; nothing is written.
 static bool check_all(struct session *session, struct err *err)
 {
     if (!pick_open(&session->pick, session->config, err) ||
         !kafka_open_plain(session->config, &session->plain, err) ||
         !checkpoint_read(session->plain, session->config, &session->log, err) ||
-        !choose_server(session, err))
+        !check_replaced(session, err) || !choose_server(session, err))
         return false;
     struct topics_options topics = topics_options_of(session);
     return topics_check(&topics, err);
@@ -179,7 +192,9 @@ static bool read_again(struct session *session, struct err *err)
 static bool send_message(void *into, const struct message *message, struct err *err)
 {
     struct session *session = into;
-    return producer_send(session->producer, message, err);
+    bool done = producer_send(session->producer, message, err);
+    CRASH_POINT(publish_message_sent);
+    return done;
 }
 
 static bool open_topics(struct session *session, struct err *err)
@@ -201,13 +216,20 @@ static bool open_topics(struct session *session, struct err *err)
            topics_record_accepted(session->topics, err);
 }
 
+static bool init_producer(struct session *session, struct err *err)
+{
+    bool done = producer_init(session->producer, err);
+    CRASH_POINT(publish_fenced_older);
+    return done;
+}
+
 static bool open_producer(struct session *session, struct err *err)
 {
     session->producer = producer_open(session->config, err);
     return session->producer &&
            (session->log.exists || checkpoint_create(session->plain, session->config, err)) &&
-           producer_init(session->producer, err) && read_again(session, err) &&
-           open_topics(session, err) && session_commit(session, &session->start, true, err);
+           init_producer(session, err) && read_again(session, err) && open_topics(session, err) &&
+           session_commit(session, &session->start, true, err);
 }
 
 // By GTID set where the server has them; by file and position where it has not, or where a position
@@ -271,6 +293,8 @@ struct session *session_open(struct session_run *run, struct err *err)
         session_close(session);
         return NULL;
     }
+    run->fenced = false;
+    CRASH_POINT(publish_started);
     session_log_position("started", session, &session->start);
     return session;
 }
@@ -285,6 +309,7 @@ void session_close(struct session *session)
         run->messages += counts->messages;
         run->bytes += counts->bytes;
         run->commits += counts->commits;
+        run->fenced = run->fenced || producer_is_fenced(session->producer);
         producer_abort(session->producer);
     }
     if (session->reader)

@@ -2,6 +2,7 @@
 // Session, items: each item of the reader becomes messages of the open Kafka transaction.
 #define _POSIX_C_SOURCE 200809L // strtok_r
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/mem.h"
 #include "publisher/notices.h"
 #include "publisher/session_state.h"
@@ -139,6 +140,7 @@ static bool take_change(struct session *session, const struct change *change, st
     topic->transaction_changes++;
     session->run->changes++;
     session->rows_back = 0;
+    CRASH_POINT(publish_change_sent);
     return true;
 }
 
@@ -193,6 +195,7 @@ static bool take_commit(struct session *session, const struct reader_item *item,
 
 bool session_take(struct session *session, const struct reader_item *item, struct err *err)
 {
+    CRASH_POINT(publish_event_read);
     switch (item->kind) {
     case READER_CHANGE:
         return take_change(session, item->change, err);

@@ -3,6 +3,7 @@
 // recorded one, else (made by somebody else) the configured one.
 #include "publisher/topics.h"
 
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "kafka/client.h"
@@ -157,6 +158,7 @@ static bool find_or_create(struct topics *topics, struct topic *topic, int32_t n
         if (!kafka_topic_create(options->plain, topic->name, n_partitions, replication, NULL, err))
             return false;
         topic->n_partitions = n_partitions;
+        CRASH_POINT(publish_topic_created);
         log_info("topic created", LOG_FIELDS(log_str("topic", topic->name),
                                              log_u64("partitions", (uint64_t)n_partitions)));
     }

@@ -6,6 +6,7 @@
 #include "appliers/core/consumer.h"
 
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
@@ -197,6 +198,7 @@ static bool add_lane(struct consumer *consumer, const char *topic, int32_t parti
     if (!options->driver->claim(options->control, &claimed, options->owner, &checkpoint,
                                 &consumer->err))
         return err_wrap(&consumer->err, "topic %s partition %d", topic, (int)partition);
+    CRASH_POINT(apply_claimed);
     struct lane *lane = mem_zalloc(sizeof *lane);
     snprintf(lane->topic, sizeof lane->topic, "%s", topic);
     lane->partition = partition;
@@ -272,6 +274,7 @@ static void commit_offsets(struct consumer *consumer)
     rd_kafka_topic_partition_list_t *list = collect_offsets(consumer);
     if (list->cnt > 0)
         rd_kafka_commit(consumer->rk, list, 1);
+    CRASH_POINT(apply_group_told);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -572,6 +575,7 @@ static bool poll_once(struct consumer *consumer, bool *got, struct err *err)
         return good;
     }
     count_taken(consumer, message);
+    CRASH_POINT(apply_polled);
     struct lane *lane = find_lane(consumer, rd_kafka_topic_name(message->rkt), message->partition);
     if (lane)
         hand_over(consumer, lane, message);

@@ -8,6 +8,7 @@
 
 #include "appliers/core/message.h"
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -291,9 +292,11 @@ static void note_progress(struct worker *worker, size_t first, size_t end)
 static bool write_batch(struct worker *worker, size_t first, size_t end, struct err *err)
 {
     const struct worker_options *options = &worker->options;
+    CRASH_POINT(apply_batch_made);
     if (!keep_letters(worker, first, end, err) ||
         !options->driver->apply(worker->sink, options->group, options->owner, &worker->batch, err))
         return false;
+    CRASH_POINT(apply_applied);
     note_progress(worker, first, end);
     supersede_letters(worker);
     return true;
@@ -406,6 +409,7 @@ static void *run(void *into)
         take_records(worker);
         worker->writing = true;
         pthread_mutex_unlock(&worker->mutex);
+        CRASH_POINT(apply_taken);
         good = apply_taken(worker, &err);
         pthread_mutex_lock(&worker->mutex);
         worker->writing = false;

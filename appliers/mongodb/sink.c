@@ -11,6 +11,7 @@
 #include "appliers/mongodb/shown.h"
 #include "appliers/mongodb/transaction.h"
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -126,7 +127,7 @@ static bool run_hello(mongoc_client_t *client, bson_t *reply, bson_error_t *erro
 static bool refuse_no_set(const bson_t *hello, struct err *err)
 {
     if (bson_has_field(hello, "isreplicaset"))
-        return err_set(err, ERR_UNAVAILABLE,
+        return err_set(err, ERR_RETRY,
                        "MongoDB: the server belongs to no replica set yet; if it has just been "
                        "started, wait; else in mongosh: rs.initiate()");
     return err_set(err, ERR_CONFIG,
@@ -145,7 +146,10 @@ static bool explain_unreachable(const mongoc_uri_t *uri, const bson_error_t *err
     bson_error_t probe_error;
     bson_iter_t iter;
     bson_t reply;
-    err_set(err, ERR_UNAVAILABLE, "MongoDB: %s", error->message);
+    // What refuses or is silent may be starting; a name that nobody knows will not come by waiting.
+    bool is_unknown =
+        strstr(error->message, "Failed to resolve") && !strstr(error->message, "calling hello");
+    err_set(err, is_unknown ? ERR_UNAVAILABLE : ERR_RETRY, "MongoDB: %s", error->message);
     if (!host || !wanted)
         return false;
     snprintf(text, sizeof text, "mongodb://%s/?directConnection=true&serverSelectionTimeoutMS=2000",
@@ -173,7 +177,11 @@ static bool check_hello(const bson_t *reply, struct err *err)
                      strcmp(bson_iter_utf8(&iter, NULL), "isdbgrid") == 0;
     if (!is_set && !is_router)
         return refuse_no_set(reply, err);
-    if (is_set && bson_iter_init_find(&iter, reply, "isWritablePrimary") && !bson_iter_bool(&iter))
+    bool is_secondary =
+        is_set && bson_iter_init_find(&iter, reply, "isWritablePrimary") && !bson_iter_bool(&iter);
+    if (is_secondary && !bson_has_field(reply, "primary")) // as after its start
+        return err_set(err, ERR_RETRY, "MongoDB: the replica set has no primary yet");
+    if (is_secondary)
         return err_set(err, ERR_REFUSED,
                        "MongoDB: the server is not the primary of its replica set; name the set in "
                        "[mongodb] uri: mongodb://HOST/?replicaSet=NAME");
@@ -505,9 +513,11 @@ static bool write_all(void *into, const bson_t *opts, bson_t *reply, struct err 
     struct apply *apply = into;
     struct shown shown = {apply->sink->client, opts, apply->batch, reply};
     sort_effects(apply->sink, apply->batch);
-    return checkpoint_move(apply->sink->client, opts, apply->group, apply->owner, apply->batch,
-                           reply, err) &&
-           shown_leave_out(&shown, apply->sink->order, &apply->sink->n_order, err) &&
+    if (!checkpoint_move(apply->sink->client, opts, apply->group, apply->owner, apply->batch, reply,
+                         err))
+        return false;
+    CRASH_POINT(mongodb_checkpoint_moved);
+    return shown_leave_out(&shown, apply->sink->order, &apply->sink->n_order, err) &&
            write_bulks(apply->sink, opts, apply->batch, reply, err);
 }
 

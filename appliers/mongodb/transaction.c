@@ -2,6 +2,7 @@
 // Transaction: see transaction.h.
 #include "appliers/mongodb/transaction.h"
 
+#include "common/crash.h"
 #include "common/stop.h"
 
 #define TRIES 5
@@ -38,8 +39,10 @@ static bool commit(mongoc_client_session_t *session, bson_t *reply, struct err *
     bson_error_t error;
     for (int tries = 1;; tries++) {
         bson_destroy(reply);
-        if (mongoc_client_session_commit_transaction(session, reply, &error))
+        if (mongoc_client_session_commit_transaction(session, reply, &error)) {
+            CRASH_POINT(mongodb_committed);
             return true;
+        }
         if (tries == TRIES || !mongoc_error_has_label(reply, "UnknownTransactionCommitResult"))
             break;
         stop_sleep_ms(TRY_AGAIN_MS);
@@ -64,7 +67,9 @@ static bool try_once(mongoc_client_session_t *session, const struct step *step, 
     *again = false;
     bool done = begin(session, &opts, err);
     if (done) {
+        CRASH_POINT(mongodb_transaction_begun);
         done = step->write(step->into, &opts, &reply, err);
+        CRASH_POINT(mongodb_written);
         if (!done)
             *again = mongoc_error_has_label(&reply, "TransientTransactionError");
         if (!done)

@@ -15,6 +15,7 @@
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/shown.h"
+#include "common/crash.h"
 #include "common/mem.h"
 #include "record/number_text.h"
 
@@ -250,9 +251,11 @@ static bool connect_to(const struct config *config, redisContext **context, stru
                    : redisConnectWithTimeout(config->redis.host, (int)config->redis.port, timeout);
     if (!*context)
         return err_set(err, ERR_INTERNAL, "Redis: out of memory");
+    // REDIS_ERR_OTHER: there is no such host. What refuses or is silent may be starting.
     if ((*context)->err)
-        return err_set(err, ERR_UNAVAILABLE, "Redis at %s:%llu: %s", where,
-                       (unsigned long long)config->redis.port, (*context)->errstr);
+        return err_set(err, (*context)->err == REDIS_ERR_OTHER ? ERR_UNAVAILABLE : ERR_RETRY,
+                       "Redis at %s:%llu: %s", where, (unsigned long long)config->redis.port,
+                       (*context)->errstr);
     redisSetTimeout(*context, timeout);
     return true;
 }
@@ -471,13 +474,16 @@ static bool watch_patched(struct sink *sink, const struct batch *batch, struct e
 static bool send_batch(struct sink *sink, const char *group, const struct batch *batch,
                        struct err *err)
 {
+    CRASH_POINT(redis_checked);
     struct slice multi[] = {slice_of_str("MULTI")};
     struct slice exec[] = {slice_of_str("EXEC")};
     if (!pipeline_add(&sink->pipeline, 1, multi, err))
         return false;
-    for (size_t i = 0; i < sink->n_order; i++)
+    for (size_t i = 0; i < sink->n_order; i++) {
         if (!add_effect(sink, batch, sink->order[i], err))
             return false;
+        CRASH_POINT(redis_effect_added);
+    }
     return checkpoint_move(&sink->pipeline, group, batch, err) &&
            pipeline_add(&sink->pipeline, 1, exec, err);
 }
@@ -499,6 +505,7 @@ static bool check_executed(const redisReply *reply, struct err *err)
 static bool read_batch(struct sink *sink, bool *raced, struct err *err)
 {
     redisReply *reply;
+    CRASH_POINT(redis_sent);
     if (!pipeline_skip(&sink->pipeline, sink->pipeline.n_pending - 1, err)) {
         struct err ignored; // EXECABORT: that the transaction did not take place
         if (!sink->pipeline.context->err && pipeline_next(&sink->pipeline, &reply, &ignored))
@@ -507,6 +514,7 @@ static bool read_batch(struct sink *sink, bool *raced, struct err *err)
     }
     if (!pipeline_next(&sink->pipeline, &reply, err))
         return false;
+    CRASH_POINT(redis_executed);
     *raced = reply->type == REDIS_REPLY_NIL;
     bool done = *raced || check_executed(reply, err);
     freeReplyObject(reply);

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixtures and the closing line are those of the integration tests."""
+
+# pylint: disable=unused-import
+from tests.integration.conftest import (client, database, figures, folder, pipeline,
+                                        pytest_runtest_makereport, pytest_sessionfinish,
+                                        pytest_terminal_summary, pytest_unconfigure, source)
