@@ -24,6 +24,7 @@ struct cat {
     const char *name;
     struct buf tables; // globs, comma-separated
     struct buf out;
+    struct json_frame frame;
     int write_errno; // of the first write that failed; 0: none has
     struct reader_options reader_options;
     struct reader *reader; // of all files, one after the other
@@ -135,7 +136,7 @@ static bool take(struct cat *cat, const struct reader_item *item)
     if (item->kind == READER_CHANGE && cat->as_text) {
         write_text(&cat->out, item->change);
     } else if (item->kind == READER_CHANGE) {
-        json_write_change(&cat->out, item->change);
+        json_write_change(&cat->out, &cat->frame, item->change);
         buf_char(&cat->out, '\n');
     } else if (item->kind == READER_DDL && cat->as_text) {
         write_ddl(&cat->out, item->ddl);
@@ -226,5 +227,6 @@ int main(int argc, char **argv)
     reader_close(cat.reader);
     buf_deinit(&cat.tables);
     buf_deinit(&cat.out);
+    json_frame_deinit(&cat.frame);
     return code;
 }

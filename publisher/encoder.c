@@ -26,6 +26,7 @@ void encoder_deinit(struct encoder *encoder)
     buf_deinit(&encoder->key);
     buf_deinit(&encoder->new_key);
     buf_deinit(&encoder->value);
+    json_frame_deinit(&encoder->frame);
     free(encoder->row);
     *encoder = (struct encoder){.row = NULL};
 }
@@ -123,7 +124,7 @@ static bool send_record(struct encoder *encoder, const struct change *change,
                         const struct message_header *other_key, struct err *err)
 {
     buf_clear(&encoder->value);
-    json_write_change(&encoder->value, change);
+    json_write_change(&encoder->value, &encoder->frame, change);
     struct message message = {
         .key = key,
         .value = buf_bytes(&encoder->value),

@@ -13,6 +13,7 @@
 #include "common/buf.h"
 #include "publisher/producer.h"
 #include "publisher/topics.h"
+#include "record/json_writer.h"
 
 struct encoder_options {
     bool tombstones;
@@ -27,6 +28,7 @@ struct encoder {
     struct buf key;
     struct buf new_key;
     struct buf value;
+    struct json_frame frame;
     struct value *row; // a whole key, put together from both images
     size_t cap_row;
 };

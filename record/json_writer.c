@@ -17,8 +17,8 @@
 
 #define WORD_BYTES 8
 #define VECTOR_BYTES 32
-#define ESCAPE_MAX 6    // \u001f
-#define FRAME_BYTES 512 // more than all names, punctuation and numbers around the strings of source
+#define ESCAPE_MAX 6      // \u001f
+#define NUMBERS_BYTES 256 // more than the numbers of a change take, and the words between them
 
 // Bytes that JSON does not take in a string as they are: the letter of the short escape, or 'u' for
 // \u00XX.
@@ -128,20 +128,6 @@ void json_write_string(struct buf *out, struct slice text)
     out->len++;
     write_escaped(out, text);
     buf_char(out, '"');
-}
-
-// Into room for ESCAPE_MAX bytes a byte, and the quotes.
-static uint8_t *put_string(uint8_t *to, struct slice text)
-{
-    *to++ = '"';
-    if (copy_plain(to, text)) {
-        to += text.len;
-    } else {
-        for (size_t i = 0; i < text.len; i++)
-            to = escapes[text.ptr[i]] ? put_escape(to, text.ptr[i]) : (*to = text.ptr[i], to + 1);
-    }
-    *to++ = '"';
-    return to;
 }
 
 static void put_base64(struct buf *out, struct slice bytes)
@@ -264,89 +250,140 @@ static void put_row(struct buf *out, const struct table *table, const struct val
     buf_char(out, '}');
 }
 
-static uint8_t *put_string_or_null(uint8_t *to, struct slice text)
+// --- the frame ---
+
+static bool is_same(const struct json_frame *frame, const struct change *change)
 {
-    return text.len > 0 ? put_string(to, text) : PUT(to, "null");
+    const struct origin *a = &frame->source, *b = &change->source;
+    return a->ts_us == b->ts_us && a->server_id == b->server_id && a->thread == b->thread &&
+           a->has_thread == b->has_thread && a->snapshot == b->snapshot &&
+           slice_eq(frame->transaction, change->transaction) && slice_eq(a->gtid, b->gtid) &&
+           slice_eq(frame->table, change->table->name) && slice_eq(frame->db, change->table->db) &&
+           slice_eq(a->file, b->file) && slice_eq(a->name, b->name) &&
+           slice_eq(a->version, b->version) && frame->head.len > 0;
 }
 
-// source, up to and with "table".
-static uint8_t *put_where(uint8_t *to, const struct change *change)
+static void keep_all(struct json_frame *frame, const struct change *change)
+{
+    arena_reset(&frame->kept);
+    frame->source = change->source;
+    frame->source.version = arena_copy(&frame->kept, change->source.version);
+    frame->source.name = arena_copy(&frame->kept, change->source.name);
+    frame->source.file = arena_copy(&frame->kept, change->source.file);
+    frame->source.gtid = arena_copy(&frame->kept, change->source.gtid);
+    frame->db = arena_copy(&frame->kept, change->table->db);
+    frame->table = arena_copy(&frame->kept, change->table->name);
+    frame->transaction = arena_copy(&frame->kept, change->transaction);
+}
+
+static void write_string_or_null(struct buf *out, struct slice text)
+{
+    if (text.len > 0)
+        json_write_string(out, text);
+    else
+        LITERAL(out, "null");
+}
+
+// ,"source":{ … "pos":
+static void render_head(struct buf *out, const struct change *change)
 {
     const struct origin *source = &change->source;
-    to = PUT(to, ",\"source\":{\"version\":");
-    to = put_string(to, source->version);
-    to = PUT(to, ",\"connector\":\"mysql\",\"name\":");
-    to = put_string(to, source->name);
-    to = PUT(to, ",\"ts_ms\":");
-    to = number_put_u64(to, source->ts_us / 1000);
-    to = PUT(to, ",\"ts_us\":");
-    to = number_put_u64(to, source->ts_us);
-    to = source->snapshot ? PUT(to, ",\"snapshot\":\"true\",\"db\":")
-                          : PUT(to, ",\"snapshot\":\"false\",\"db\":");
-    to = put_string(to, change->table->db);
-    to = PUT(to, ",\"table\":");
-    return put_string(to, change->table->name);
+    LITERAL(out, ",\"source\":{\"version\":");
+    json_write_string(out, source->version);
+    LITERAL(out, ",\"connector\":\"mysql\",\"name\":");
+    json_write_string(out, source->name);
+    LITERAL(out, ",\"ts_ms\":");
+    number_write_u64(out, source->ts_us / 1000);
+    LITERAL(out, ",\"ts_us\":");
+    number_write_u64(out, source->ts_us);
+    buf_str(out, source->snapshot ? ",\"snapshot\":\"true\"" : ",\"snapshot\":\"false\"");
+    LITERAL(out, ",\"db\":");
+    json_write_string(out, change->table->db);
+    LITERAL(out, ",\"table\":");
+    json_write_string(out, change->table->name);
+    LITERAL(out, ",\"server_id\":");
+    number_write_u64(out, source->server_id);
+    LITERAL(out, ",\"gtid\":");
+    write_string_or_null(out, source->gtid);
+    LITERAL(out, ",\"file\":");
+    json_write_string(out, source->file);
+    LITERAL(out, ",\"pos\":");
 }
 
-// The rest of source, from "server_id" on, up to the value of "query".
-static uint8_t *put_position(uint8_t *to, const struct origin *source)
+// ,"thread":8,"query":
+static void render_middle(struct buf *out, const struct origin *source)
 {
-    to = PUT(to, ",\"server_id\":");
-    to = number_put_u64(to, source->server_id);
-    to = PUT(to, ",\"gtid\":");
-    to = put_string_or_null(to, source->gtid);
-    to = PUT(to, ",\"file\":");
-    to = put_string(to, source->file);
-    to = PUT(to, ",\"pos\":");
-    to = number_put_u64(to, source->pos);
-    to = PUT(to, ",\"row\":");
-    to = number_put_u64(to, source->row);
-    to = PUT(to, ",\"thread\":");
-    to = source->has_thread ? number_put_u64(to, source->thread) : PUT(to, "null");
-    return PUT(to, ",\"query\":");
+    LITERAL(out, ",\"thread\":");
+    if (source->has_thread)
+        number_write_u64(out, source->thread);
+    else
+        LITERAL(out, "null");
+    LITERAL(out, ",\"query\":");
 }
 
-static uint8_t *put_transaction(uint8_t *to, const struct change *change)
+// ,"transaction":{"id":"…","total_order":   or all of it
+static void render_tail(struct buf *out, struct slice transaction)
 {
-    if (change->transaction.len == 0)
-        return PUT(to, "null");
-    to = PUT(to, "{\"id\":");
-    to = put_string(to, change->transaction);
-    to = PUT(to, ",\"total_order\":");
-    to = number_put_u64(to, change->total_order);
-    *to++ = '}';
-    return to;
+    LITERAL(out, ",\"transaction\":");
+    if (transaction.len == 0) {
+        LITERAL(out, "null}");
+        return;
+    }
+    LITERAL(out, "{\"id\":");
+    json_write_string(out, transaction);
+    LITERAL(out, ",\"total_order\":");
 }
 
-// The most that source (but for the query, which may be large) and what stands behind it take.
-static size_t frame_bytes(const struct change *change)
+static void render(struct json_frame *frame, const struct change *change)
 {
-    const struct origin *source = &change->source;
-    size_t strings = source->version.len + source->name.len + change->table->db.len +
-                     change->table->name.len + source->gtid.len + source->file.len +
-                     change->transaction.len;
-    return FRAME_BYTES + ESCAPE_MAX * strings;
+    keep_all(frame, change);
+    buf_clear(&frame->head);
+    buf_clear(&frame->middle);
+    buf_clear(&frame->tail);
+    render_head(&frame->head, change);
+    render_middle(&frame->middle, &change->source);
+    render_tail(&frame->tail, change->transaction);
 }
 
-void json_write_change(struct buf *out, const struct change *change)
+void json_frame_deinit(struct json_frame *frame)
 {
+    arena_deinit(&frame->kept);
+    buf_deinit(&frame->head);
+    buf_deinit(&frame->middle);
+    buf_deinit(&frame->tail);
+}
+
+static uint8_t *put_bytes(uint8_t *to, const struct buf *bytes)
+{
+    memcpy(to, bytes->ptr, bytes->len);
+    return to + bytes->len;
+}
+
+void json_write_change(struct buf *out, struct json_frame *frame, const struct change *change)
+{
+    if (!is_same(frame, change))
+        render(frame, change);
     LITERAL(out, "{\"before\":");
     put_row(out, change->table, change->before);
     LITERAL(out, ",\"after\":");
     put_row(out, change->table, change->after);
-    uint8_t *to = put_where(buf_reserve(out, frame_bytes(change)), change);
-    out->len = (size_t)(put_position(to, &change->source) - out->ptr);
-    if (change->source.query.len)
-        json_write_string(out, change->source.query);
-    else
-        LITERAL(out, "null");
-    to = PUT(buf_reserve(out, frame_bytes(change)), "},\"op\":\"");
+    size_t most = frame->head.len + frame->middle.len + frame->tail.len + NUMBERS_BYTES;
+    uint8_t *to = put_bytes(buf_reserve(out, most), &frame->head);
+    to = number_put_u64(to, change->source.pos);
+    to = PUT(to, ",\"row\":");
+    to = number_put_u64(to, change->source.row);
+    to = put_bytes(to, &frame->middle);
+    out->len = (size_t)(to - out->ptr);
+    write_string_or_null(out, change->source.query);
+    to = PUT(buf_reserve(out, most), "},\"op\":\"");
     *to++ = (uint8_t)change->op;
     to = PUT(to, "\",\"ts_ms\":");
     to = number_put_u64(to, change->encoded_ms);
-    to = PUT(to, ",\"transaction\":");
-    to = put_transaction(to, change);
-    *to++ = '}';
+    to = put_bytes(to, &frame->tail);
+    if (change->transaction.len > 0) {
+        to = number_put_u64(to, change->total_order);
+        to = PUT(to, "}}");
+    }
     out->len = (size_t)(to - out->ptr);
 }
 

@@ -80,6 +80,7 @@ static void decode(struct wire *wire, const struct wire_dump *dump, bool as_json
 {
     struct err err;
     struct buf out = {0};
+    struct json_frame frame = {0};
     struct reader_item item;
     limit_begin();
     struct reader *reader = open_reader(wire, dump);
@@ -89,10 +90,11 @@ static void decode(struct wire *wire, const struct wire_dump *dump, bool as_json
         if (!as_json || item.kind != READER_CHANGE)
             continue;
         buf_clear(&out);
-        json_write_change(&out, item.change);
+        json_write_change(&out, &frame, item.change);
     } while (item.kind != READER_END);
     limit_end(reader_counts(reader)->changes, reader_counts(reader)->bytes);
     reader_close(reader);
+    json_frame_deinit(&frame);
     buf_deinit(&out);
 }
 

@@ -43,13 +43,15 @@ static void read_all(struct reader *reader)
 {
     struct reader_item item = {0};
     struct buf json = {0};
+    struct json_frame frame = {0};
     struct err err = {0};
     while (reader_next(reader, 0, &item, &err) && item.kind != READER_END) {
         if (item.kind != READER_CHANGE)
             continue;
         buf_clear(&json);
-        json_write_change(&json, item.change);
+        json_write_change(&json, &frame, item.change);
     }
+    json_frame_deinit(&frame);
     buf_deinit(&json);
 }
 

@@ -30,7 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
     if (json_read_change(reader, &bytes, &arena, &change, &err)) {
         struct buf again = {0};
-        json_write_change(&again, &change);
+        struct json_frame frame = {0};
+        json_write_change(&again, &frame, &change);
+        json_frame_deinit(&frame);
         bytes.value = buf_bytes(&again);
         if (!json_read_change(reader, &bytes, &arena, &change, &err))
             abort();

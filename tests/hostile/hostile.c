@@ -128,15 +128,17 @@ static int decode(int fd, struct buf *records, struct err *err)
     if (!reader)
         return err_exit_code(err);
     struct reader_item item;
+    struct json_frame frame = {0};
     bool ok;
     do {
         ok = reader_next(reader, 0, &item, err);
         if (ok && item.kind == READER_CHANGE) {
-            json_write_change(records, item.change);
+            json_write_change(records, &frame, item.change);
             buf_char(records, '\n');
         }
     } while (ok && item.kind != READER_END);
     reader_close(reader);
+    json_frame_deinit(&frame);
     return ok ? 0 : err_exit_code(err);
 }
 

@@ -66,13 +66,15 @@ static void test_operations_come_back(void **state)
 {
     struct fixture *fixture = *state;
     struct buf out = {0};
+    struct json_frame frame = {0};
     for (size_t i = 0; i < COUNT_OF(ops); i++) {
         assert_works(read_record(fixture, "{\"id\":7}", str(ops[i]), columns_header),
                      &fixture->err);
         buf_clear(&out);
-        json_write_change(&out, &fixture->change);
+        json_write_change(&out, &frame, &fixture->change);
         assert_text(buf_bytes(&out), ops[i]);
     }
+    json_frame_deinit(&frame);
     buf_deinit(&out);
 }
 

@@ -226,6 +226,7 @@ static void test_envelope(void **state)
     (void)state;
     struct arena arena = {0};
     struct buf out = {0};
+    struct json_frame frame = {0};
     struct table table = make_table(&arena);
     struct value before[] = {
         {.kind = VALUE_INT, .i = 7}, {.kind = VALUE_ABSENT}, {.kind = VALUE_NULL}};
@@ -252,7 +253,7 @@ static void test_envelope(void **state)
         .total_order = 3,
         .encoded_ms = 1795248900253,
     };
-    json_write_change(&out, &change);
+    json_write_change(&out, &frame, &change);
     assert_text(buf_bytes(&out),
                 "{\"before\":{\"id\":7,\"n\":null},\"after\":{\"name\":\"a\",\"n\":1},"
                 "\"source\":{\"version\":\"0.1.0\",\"connector\":\"mysql\",\"name\":\"src\","
@@ -264,14 +265,82 @@ static void test_envelope(void **state)
     buf_clear(&out);
     struct change read = {
         .op = CHANGE_READ, .table = &table, .after = after, .source = {.snapshot = true}};
-    json_write_change(&out, &read);
+    json_write_change(&out, &frame, &read);
     assert_text(buf_bytes(&out),
                 "{\"before\":null,\"after\":{\"name\":\"a\",\"n\":1},"
                 "\"source\":{\"version\":\"\",\"connector\":\"mysql\",\"name\":\"\",\"ts_ms\":0,"
                 "\"ts_us\":0,\"snapshot\":\"true\",\"db\":\"shop\",\"table\":\"product\","
                 "\"server_id\":0,\"gtid\":null,\"file\":\"\",\"pos\":0,\"row\":0,\"thread\":null,"
                 "\"query\":null},\"op\":\"r\",\"ts_ms\":0,\"transaction\":null}");
+    json_frame_deinit(&frame);
     buf_deinit(&out);
+    arena_deinit(&arena);
+}
+
+// With a frame of another change the bytes are those without one, whatever differs between the two.
+static void assert_same_bytes(struct json_frame *used, const struct change *change)
+{
+    struct json_frame fresh = {0};
+    struct buf expected = {0}, got = {0};
+    json_write_change(&expected, &fresh, change);
+    json_write_change(&got, used, change);
+    assert_int_equal(got.len, expected.len);
+    assert_memory_equal(got.ptr, expected.ptr, got.len);
+    json_frame_deinit(&fresh);
+    buf_deinit(&expected);
+    buf_deinit(&got);
+}
+
+#define N_CHANGES 16
+
+static void make_changes(struct change all[N_CHANGES], const struct table *other_name,
+                         const struct table *other_db)
+{
+    for (size_t i = 1; i < N_CHANGES; i++)
+        all[i] = all[0];
+    all[1].table = other_name;
+    all[2].table = other_db;
+    all[3].source.version = str("1");
+    all[4].source.name = str("shop");
+    all[5].source.ts_us = 1;
+    all[6].source.snapshot = true;
+    all[7].source.has_thread = true;
+    all[8].source.server_id = 1;
+    all[9].source.row = 1;
+    all[10].source.pos = 1;
+    all[11].source.file = str("binlog.2");
+    all[12].source.gtid = str("");
+    all[13].source.query = str("SELECT 1");
+    all[14].transaction = str("");
+    all[15].total_order = 2;
+}
+
+static void test_frame(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct json_frame frame = {0};
+    struct table a = make_table(&arena), b = make_table(&arena), c = make_table(&arena);
+    struct value row[] = {
+        {.kind = VALUE_INT, .i = 7}, {.kind = VALUE_ABSENT}, {.kind = VALUE_NULL}};
+    char gtid[] = GTID;
+    b.name = str("other");
+    c.db = str("other");
+    struct change all[N_CHANGES] = {{.op = CHANGE_INSERT,
+                                     .table = &a,
+                                     .after = row,
+                                     .total_order = 1,
+                                     .source = {.file = str("binlog.1"), .gtid = str(gtid)},
+                                     .transaction = str(gtid)}};
+    make_changes(all, &b, &c);
+    for (size_t i = 0; i < N_CHANGES; i++)
+        for (size_t k = 0; k < N_CHANGES; k++) {
+            assert_same_bytes(&frame, &all[i]);
+            assert_same_bytes(&frame, &all[k]);
+        }
+    gtid[0]++; // what a slice pointed to has changed, as the memory is used again
+    assert_same_bytes(&frame, &all[0]);
+    json_frame_deinit(&frame);
     arena_deinit(&arena);
 }
 
@@ -302,7 +371,7 @@ int main(void)
         cmocka_unit_test(test_floats),     cmocka_unit_test(test_floats_read_back),
         cmocka_unit_test(test_texts),      cmocka_unit_test(test_escapes_at_every_place),
         cmocka_unit_test(test_structured), cmocka_unit_test(test_envelope),
-        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_frame),      cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
