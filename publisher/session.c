@@ -13,6 +13,8 @@
 
 #define WAIT_MS 100
 #define STOP_MS 500
+#define COMMIT_SHARE 4 // a transaction lasts so many times what the commit before it took,
+#define SLOW_TRANSACTION_MS 5000 // but no longer for that reason
 
 // What the rows of a transaction that is out in part are of, and how many of them each topic got.
 static void fill_transaction(struct session *session, struct checkpoint *checkpoint)
@@ -52,6 +54,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
 {
     struct checkpoint *checkpoint = &session->checkpoint;
     struct message message = {.topic = session->checkpoints->handle};
+    uint64_t begun_ms = clock_steady_ms();
     checkpoint->running = running;
     checkpoint->alive_ms = clock_now_ms();
     buf_clear(&session->key);
@@ -64,6 +67,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
         return false;
     CRASH_POINT(publish_committed);
     session->committed_ms = clock_steady_ms();
+    session->commit_took_ms = session->committed_ms - begun_ms;
     session->begun_ms = 0;
     return true;
 }
@@ -78,6 +82,17 @@ bool session_commit(struct session *session, const struct position *position, bo
 
 // --- the loop ----------------------------------------------------------------------------------
 
+// transaction_time, or longer where commits are slow, as with many partitions, so that what is
+// behind is not held up by them.
+static uint64_t transaction_ms(const struct session *session)
+{
+    uint64_t ms = session->config->publish.transaction_ms;
+    uint64_t slow_ms = COMMIT_SHARE * session->commit_took_ms;
+    if (slow_ms > SLOW_TRANSACTION_MS)
+        slow_ms = SLOW_TRANSACTION_MS;
+    return ms > slow_ms ? ms : slow_ms;
+}
+
 static bool is_due(struct session *session, enum reader_kind kind)
 {
     const struct config_publish *publish = &session->config->publish;
@@ -90,7 +105,7 @@ static bool is_due(struct session *session, enum reader_kind kind)
         session->begun_ms = now_ms;
     return kind == READER_IDLE ||
            producer_open_bytes(session->producer) >= publish->transaction_bytes ||
-           now_ms - session->begun_ms >= publish->transaction_ms;
+           now_ms - session->begun_ms >= transaction_ms(session);
 }
 
 static bool has_reached(const struct session *session, const struct position *position)

@@ -42,6 +42,7 @@ struct session {
     unsigned rows_back;    // changes that the reader handed out and that were refused
     uint64_t begun_ms;     // steady; the first message since the last commit, 0 = none
     uint64_t committed_ms; // steady
+    uint64_t commit_took_ms;
 };
 
 // session_open.c

@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from tests.bench import report, stages
+from tests.bench import report, shapes, stages
 from tests.bench.latency import Latency
 from tests.bench.run import Runner
 from tests.bench.workload import Workload
@@ -22,7 +22,12 @@ from tests.lib.programs import ROOT, Failed, config, write_config
 DIRECTORY = ROOT / "build/bench"
 DECODE, LIVE = "Decode a file", "Server → decoded"
 PUBLISH, MONGODB, REDIS = "Server → Kafka, exactly once", "Kafka → MongoDB", "Kafka → Redis"
+ROWS_A_TRANSACTION = 20  # of the backlog: so many rows has the large one of the other workloads
+TABLES_MOST = 5000
 SHORT_TIMES = 3  # stages that take less than a second are measured so often in each run
+DECODED_TABLES = "Rows in few and in many tables, decoded from a file"
+WHOLE, HALF, UNDER_LOAD = "whole", "half", "whole, under load"
+LOAD_RATE, LOAD_SECONDS = 500, 60
 IDLE = "Start and end, with nothing to do"
 
 
@@ -36,8 +41,9 @@ class Bench:
         self.runs, self.seconds = runs, seconds
         self.figures = defaultdict(lambda: defaultdict(list))
         self.latency = []
-        self.allocations = 0
+        self.allocations = {}
         self.peak_rss_kib = {}
+        self.by_shape = {}  # (shape, program) → Figures
         self.config = str(DIRECTORY / "tailrace.conf")
 
     def run_decode(self):
@@ -52,7 +58,7 @@ class Bench:
         write_config(self.config, config(
             stages.SOURCE, self.addresses, source={"tls": "off"},  # as the limit
             kafka={"partitions": stages.PARTITIONS, "replication": 1},
-            tables={"include": "sbtest.*"}))
+            tables={"include": "sbtest.*, shapes.*"}))
         initial = self._prepare()
         self._copy_initial(initial)
         for _ in range(self.runs):
@@ -60,8 +66,9 @@ class Bench:
             self._decode(backlog, rows)
             self._path(backlog, rows)
         self._idle()
-        say("latency")
         latency = Latency(self.runner, self.addresses, self.config, self.seconds)
+        self._shapes(latency)
+        say("latency")
         self.latency = latency.measure()
         self.peak_rss_kib = latency.peak_rss_kib
         self._check_copies()
@@ -83,6 +90,7 @@ class Bench:
         report.judge_live(targets, self.medians(LIVE))
         report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
         report.judge_latency(targets, self.latency)
+        report.judge_shapes(targets, self.by_shape)
         report.judge_memory(targets, self._memory())
         return targets
 
@@ -116,7 +124,7 @@ class Bench:
         say(DECODE)
         for _ in range(SHORT_TIMES):
             self._keep(DECODE, stages.decode(self.runner, backlog, rows))
-        self.allocations = stages.allocations(self.runner, backlog)
+        self.allocations = stages.allocations(self.runner, backlog, rows)
 
     def _path(self, backlog, rows):
         size, runner, addresses = backlog.bytes, self.runner, self.addresses
@@ -138,6 +146,50 @@ class Bench:
                                                                       records, n, size)
                for n in (1, stages.CONNECTIONS)}})
 
+    def _shapes(self, latency):
+        """Workloads of other kinds: the whole path with allocations counted, then only decoding."""
+        rows = ROWS_A_TRANSACTION * self.workload.transactions
+        self._make(shapes.of_path(rows) | {UNDER_LOAD: shapes.under_load(rows)})
+        for kind, shape in shapes.of_path(rows).items():
+            say(shape.name)
+            size = self.workload.fill(shape).bytes
+            self._keep_shape(kind, shape, stages.path(self.runner, self.config, shape.rows, size))
+        self._under_load(shapes.under_load(rows), latency)
+        self._tables(shapes.of_decoding(min(TABLES_MOST, self.workload.transactions // 10)))
+
+    def _make(self, made):
+        """The tables, and a row in each that makes its topic."""
+        for shape in made.values():
+            self.workload.create(shape)
+        stages.publish(self.runner, self.config)
+
+    def _under_load(self, shape, latency):
+        """How fast a lag is worked off while changes come in: the same transaction, published once more."""
+        say(f"{shape.name} under load")
+        size = self.workload.fill(shape).bytes
+        load = latency.load(LOAD_RATE, LOAD_SECONDS)
+        figures = self.runner.counted(stages.publish_command(self.config), shape.rows, size)
+        load.terminate()
+        load.wait()
+        for target in ("mongodb", "redis"):
+            stages.apply(self.runner, self.config, target)
+        shape.name += f", {LOAD_RATE} changes/s meanwhile"
+        self._keep_shape(UNDER_LOAD, shape, {"tailrace-publish": figures})
+
+    def _keep_shape(self, kind, shape, lines):
+        self._keep(capital(shape.name), lines)
+        self.by_shape |= {(kind, name): figures for name, figures in lines.items()}
+
+    def _tables(self, made):
+        for kind, shape in made.items():
+            say(f"{shape.name}, decoded")
+            self.workload.create(shape)
+            backlog = self.workload.fill(shape)
+            for _ in range(SHORT_TIMES):
+                self._keep(DECODED_TABLES, {shape.name: stages.count_changes(self.runner, backlog,
+                                                                             shape.rows)})
+            self.by_shape[kind, "tailrace-cat"] = report.median(self.figures[DECODED_TABLES][shape.name])
+
     def _idle(self):
         """What it costs our programs to connect, find their place and end."""
         self._keep(IDLE, {"tailrace-publish": stages.publish(self.runner, self.config),
@@ -150,8 +202,8 @@ class Bench:
 
     def _memory(self):
         peak = dict(self.peak_rss_kib)
-        for stage in (PUBLISH, MONGODB, REDIS):
-            for name, runs in self.figures[stage].items():
+        for stage in self.figures.values():
+            for name, runs in stage.items():
                 if name in peak:
                     peak[name] = max(peak[name], *(run.peak_rss_kib for run in runs))
         return peak
@@ -170,8 +222,8 @@ def print_report(bench, targets):
     machine = report.machine()
     print(f"\n{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux "
           f"{machine['kernel']}; client and servers on it; median of {bench.runs}")
-    for stage in (DECODE, LIVE, PUBLISH, MONGODB, REDIS):
-        if stage in bench.figures:
+    for stage in bench.figures:
+        if stage != IDLE:
             print(*report.table(stage, bench.medians(stage)), sep="\n")
     for name, runs in bench.figures[IDLE].items():
         print(f"  (less the {runs[0].seconds:.2f} s and {runs[0].cpu:.2f} CPU s in which {name} starts "
@@ -179,6 +231,10 @@ def print_report(bench, targets):
     if bench.latency:
         print(*report.latency_table(bench.latency), sep="\n")
     print("", *targets.text(), sep="\n")
+
+
+def capital(text):
+    return text[0].upper() + text[1:]
 
 
 def say(text):

@@ -77,13 +77,23 @@ class Latency:
             seen = self._pairs(watch.communicate(timeout=TIMEOUT_SECONDS)[0])
         return self._figure(target, rate, sent, seen, set(range(first + rows - 1, last + 1, step)))
 
+    def load(self, rate, seconds):
+        """A process that inserts so many rows a second, for whoever measures something else meanwhile."""
+        n = max(int(rate // ROWS * seconds), 1)
+        first, self.next_id = self.next_id, self.next_id + n * ROWS
+        return subprocess.Popen(self._load_command(first, n, rate // ROWS, ROWS),
+                                stdout=subprocess.DEVNULL)
+
     def _load(self, first, n, per_second, rows):
         """id of the last row of each transaction → when its COMMIT was sent."""
-        address = urlsplit(self.addresses["mysql"])
-        done = subprocess.run([self.runner.program("paced_load"), address.hostname, str(address.port),
-                               str(first), str(n), str(per_second), str(rows)],
-                              check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(self._load_command(first, n, per_second, rows), check=True,
+                              capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         return self._pairs(done.stdout)
+
+    def _load_command(self, first, n, per_second, rows):
+        address = urlsplit(self.addresses["mysql"])
+        return [self.runner.program("paced_load"), address.hostname, str(address.port), str(first), str(n),
+                str(per_second), str(rows)]
 
     def _figure(self, target, rate, sent, seen, wanted):
         missing = wanted - seen.keys()

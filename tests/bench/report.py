@@ -34,11 +34,13 @@ def median(runs):
 def table(title, lines):
     """The lines of a stage; `lines`: name → Figures."""
     yield f"\n{title}"
-    yield HEAD
+    counted = any(figures.allocations for figures in lines.values())
+    yield HEAD + ("  allocations/row" if counted else "")
     for name, figures in lines.items():
         switches = 1e6 * figures.switches / max(figures.rows, 1)
         yield (f"  {name:34}{figures.rows_per_second():10,.0f} {figures.bytes_per_second() / 1e6:7.1f} "
-               f"{figures.cpu_per_million():13.2f} {figures.peak_rss_kib / 1024:7.1f} {switches:11,.0f}")
+               f"{figures.cpu_per_million():13.2f} {figures.peak_rss_kib / 1024:7.1f} {switches:11,.0f}"
+               + (f" {figures.allocations / max(figures.rows, 1):16.1f}" if counted else ""))
         if busy := _servers(figures):
             yield f"      servers meanwhile, CPU s/M rows: {busy}"
 
@@ -83,7 +85,8 @@ def judge_decode(targets, decode, allocations):
     targets.at_least("decode a file", counted.bytes / counted.cpu / 1e9, 1.0, "GB per CPU second")
     targets.at_least("decode a file", counted.rows / counted.cpu, 2e6, "rows per CPU second")
     targets.at_least("to JSON, beside mysqlbinlog -v", other.cpu / written.cpu, 15, "times as fast")
-    targets.at_most("allocations", 1e6 * allocations / counted.rows, 1000, "per million rows")
+    for name, calls in allocations.items():
+        targets.at_most(f"allocations, {name}", 1e6 * calls / counted.rows, 1000, "per million rows")
     targets.at_most("tailrace-cat", max(counted.peak_rss_kib, written.peak_rss_kib) / 1024, 16,
                     "MB of memory")
 
@@ -118,6 +121,18 @@ def judge_latency(targets, figures):
         targets.at_most(f"commit → {target} at 2,000/s, p50", line["p50_ms"], 15, "ms")
         targets.at_most(f"commit → {target} at 2,000/s, p99", line["p99_ms"], 60, "ms")
         targets.at_most(f"commit → {target} one by one, p50", by_name[target, 10]["p50_ms"], 10, "ms")
+
+
+def judge_shapes(targets, figures):
+    """How cost grows: `figures` by shape and program."""
+    for name in ("tailrace-publish", "tailrace-apply-mongodb", "tailrace-apply-redis"):
+        targets.at_most(f"{name}, twice the rows",
+                        figures["whole", name].cpu / figures["half", name].cpu, 2.05, "times the CPU")
+    few, many = figures["few", "tailrace-cat"], figures["many", "tailrace-cat"]
+    targets.at_most("decoding many tables, beside five", many.cpu_per_million() / few.cpu_per_million(),
+                    1.1, "times the CPU a row")
+    alone, loaded = (figures[kind, "tailrace-publish"] for kind in ("whole", "whole, under load"))
+    targets.at_least("a lag worked off under load, of the rate without", _share(loaded, alone), 90, "%")
 
 
 def judge_memory(targets, peak_kib):

@@ -15,7 +15,8 @@ TIMEOUT_SECONDS = 1800
 
 @dataclass
 class Figures:
-    """One run of one program. `servers`: CPU seconds of each server meanwhile."""
+    """One run of one program. `servers`: CPU seconds of each server meanwhile; `allocations`: 0 where they
+    were not counted."""
 
     rows: int = 0
     bytes: int = 0
@@ -23,6 +24,7 @@ class Figures:
     cpu: float = 0.0
     peak_rss_kib: int = 0
     switches: int = 0
+    allocations: int = 0
     servers: dict = field(default_factory=dict)
 
     def without(self, idle):
@@ -31,7 +33,8 @@ class Figures:
         if self.seconds < 2 * idle.seconds:
             return self
         return Figures(self.rows, self.bytes, self.seconds - idle.seconds,
-                       max(self.cpu - idle.cpu, 0.0), self.peak_rss_kib, self.switches, self.servers)
+                       max(self.cpu - idle.cpu, 0.0), self.peak_rss_kib, self.switches,
+                       self.allocations, self.servers)
 
     def rows_per_second(self):
         return self.rows / self.seconds
@@ -62,6 +65,14 @@ class Runner:
                         environment=environment)
         return self._figures(json.loads(usage.read_text("ascii")), before, rows, size)
 
+    def counted(self, command, rows=0, size=0, output=None):
+        """The same, with its calls of malloc, calloc and realloc, those of its libraries included."""
+        path = self.directory / "allocations"
+        figures = self.ours(command, rows, size, output, environment={
+            "LD_PRELOAD": self.program("allocations.so"), "BENCH_ALLOCATIONS": str(path)})
+        figures.allocations = int(path.read_text("ascii"))
+        return figures
+
     def limit(self, name, *arguments, rows=None, size=None):
         """One of the limits, which measures itself without what it has to prepare."""
         before = self.server_cpu()
@@ -85,7 +96,7 @@ class Runner:
     def _figures(self, used, before, rows, size):
         after = self.server_cpu()
         return Figures(rows, size, used["seconds"], used["user"] + used["system"],
-                       used["peak_rss_kib"], used["switches_wanted"] + used["switches_forced"],
+                       used["peak_rss_kib"], used["switches_wanted"] + used["switches_forced"], 0,
                        {name: round(after[name] - cpu, 2) for name, cpu in before.items()
                         if name in after})
 

@@ -42,13 +42,17 @@ def decode(runner, backlog, rows):
             "limit: read(2) and CRC-32": runner.limit("read_limit", file, rows=rows, size=size)}
 
 
-def allocations(runner, backlog):
-    """How often tailrace-cat asks for memory while it decodes the file."""
-    path = runner.directory / "allocations"
-    runner.ours([binary("tailrace-cat"), "--count", str(backlog.path)],
-                environment={"LD_PRELOAD": runner.program("allocations.so"),
-                             "BENCH_ALLOCATIONS": str(path)})
-    return int(path.read_text("ascii"))
+def count_changes(runner, backlog, rows):
+    """Only our own program, every value decoded."""
+    return runner.ours([binary("tailrace-cat"), "--count", str(backlog.path)], rows, backlog.bytes)
+
+
+def allocations(runner, backlog, rows):
+    """How often tailrace-cat asks for memory while it decodes the file, and while it writes JSON as the
+    publisher does before it calls the client library."""
+    return {name: runner.counted([binary("tailrace-cat"), *option, str(backlog.path)], rows,
+                                 output="/dev/null").allocations
+            for name, option in (("decoded", ["--count"]), ("as JSON", []))}
 
 
 def live(runner, mysql_url, backlog, rows):
@@ -70,13 +74,27 @@ def write_records(runner, backlog):
 
 def publish(runner, config, rows=0, size=0):
     """Everything that is in the log and not yet in Kafka."""
-    return runner.ours([binary("tailrace-publish"), "-c", config, "--until-caught-up"], rows, size)
+    return runner.ours(publish_command(config), rows, size)
 
 
 def apply(runner, config, target, rows=0, size=0):
     """Everything that is in Kafka and not yet in the target."""
-    return runner.ours([binary(f"tailrace-apply-{target}"), "-c", config, "--until-caught-up"], rows,
-                       size)
+    return runner.ours(command(f"tailrace-apply-{target}", config), rows, size)
+
+
+def path(runner, config, rows, size):
+    """All of the path, with allocations counted."""
+    return {name: runner.counted(command(name, config), rows, size)
+            for name in ("tailrace-publish", "tailrace-apply-mongodb", "tailrace-apply-redis")}
+
+
+def publish_command(config):
+    return command("tailrace-publish", config)
+
+
+def command(name, config):
+    """One of our programs, until it has caught up."""
+    return [binary(name), "-c", config, "--until-caught-up"]
 
 
 def produce_limits(runner, brokers, records, size):

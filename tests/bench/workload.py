@@ -56,9 +56,22 @@ class Workload:
         self.runs += 1
         return self._backlog(lambda: self._sysbench("run"))
 
-    def count(self):
+    def create(self, shape):
+        """Its tables with one row each, so that their topics are made."""
+        for name, definition in shape.tables.items():
+            self._sql(f"CREATE DATABASE IF NOT EXISTS {name.partition('.')[0]}")
+            self._sql(f"CREATE TABLE {name} ({definition})")
+            self._sql(f"INSERT INTO {name} (id) VALUES (0)")
+        self._rotate()
+
+    def fill(self, shape):
+        """The rows of a shape."""
+        self._sql(f"SET cte_max_recursion_depth = {2 * shape.rows}")
+        return self._backlog(lambda: shape.fill(self._sql, shape.rows))
+
+    def count(self, table=f"{DB}.sbtest1"):
         with self.mysql.cursor() as cursor:
-            cursor.execute(f"SELECT COUNT(*) FROM {DB}.sbtest1")
+            cursor.execute(f"SELECT COUNT(*) FROM {table}")
             return cursor.fetchone()[0]
 
     def _backlog(self, make):
