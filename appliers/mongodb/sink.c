@@ -61,8 +61,10 @@ static bool is_passing(uint32_t code)
 // collection's validator, not to be indexed. All others may be of the server as a whole.
 static bool is_of_document(uint32_t code)
 {
-    static const uint32_t codes[] = {2,   9,   14,    28,    52,    53,    56,    57,    66,
-                                     121, 171, 10334, 11000, 16755, 17280, 17419, 17420, 31034};
+    static const uint32_t codes[] = {
+        2,   9,     14,    28,    52,    53,    54,    56,    57,    66,    121,
+        171, 10334, 11000, 13026, 13027, 16755, 16766, 16804, 17261, 17262, 17419,
+    };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i] == code)
             return true;

@@ -26,7 +26,8 @@
 #define TRIES 5
 #define FLUSH_BYTES 65536
 #define TYPE_BYTES 32
-#define LENGTH_BYTES 24 // of the protocol: a letter, up to 20 digits, CR LF
+#define VALUE_BYTES_MAX ((size_t)512 << 20) // proto-max-bulk-len, unless it is set otherwise
+#define LENGTH_BYTES 24                     // of the protocol: a letter, up to 20 digits, CR LF
 
 struct sink {
     struct pipeline pipeline;
@@ -112,6 +113,11 @@ bool pipeline_add(struct pipeline *pipeline, size_t n, const struct slice *args,
     buf_clear(command);
     put_length(command, '*', n);
     for (size_t i = 0; i < n; i++) {
+        if (args[i].len > pipeline->value_bytes_max)
+            return err_set(err, ERR_REFUSED,
+                           "Redis: a value has %zu bytes, the server takes %zu; raise "
+                           "proto-max-bulk-len",
+                           args[i].len, pipeline->value_bytes_max);
         put_length(command, '$', args[i].len);
         buf_slice(command, args[i]);
         buf_append(command, "\r\n", 2);
@@ -215,6 +221,22 @@ static bool info_has(struct pipeline *pipeline, const char *section, const char 
     return true;
 }
 
+// An account that may not ask gets what is the server's default.
+static bool find_value_limit(struct pipeline *pipeline, struct err *err)
+{
+    const char *words[] = {"CONFIG", "GET", "proto-max-bulk-len"};
+    redisReply *reply;
+    if (!ask(pipeline, 3, words, &reply, err)) {
+        pipeline->value_bytes_max = VALUE_BYTES_MAX;
+        return !pipeline->context->err;
+    }
+    bool is_told = reply->elements == 2 && reply->element[1]->str;
+    pipeline->value_bytes_max =
+        is_told ? (size_t)strtoull(reply->element[1]->str, NULL, 10) : VALUE_BYTES_MAX;
+    freeReplyObject(reply);
+    return true;
+}
+
 static bool check_role(struct pipeline *pipeline, struct err *err)
 {
     bool is_cluster, is_replica, is_read_only;
@@ -279,10 +301,12 @@ static bool redis_open(const struct config *config, struct sink **sink, struct e
 {
     struct sink *made = mem_zalloc(sizeof *made);
     made->is_json = strcmp(config->redis.format, "json") == 0;
+    made->pipeline.value_bytes_max = SIZE_MAX;
     snprintf(made->guard_s, sizeof made->guard_s, "%llu",
              (unsigned long long)config->apply.guard_ms / 1000);
     bool done = connect_to(config, &made->pipeline.context, err) &&
-                sign_in(&made->pipeline, config, err) && check_role(&made->pipeline, err);
+                sign_in(&made->pipeline, config, err) && check_role(&made->pipeline, err) &&
+                find_value_limit(&made->pipeline, err);
     if (!done) {
         redis_close(made);
         made = NULL;
@@ -471,6 +495,20 @@ static bool watch_patched(struct sink *sink, const struct batch *batch, struct e
     return batch_refuse(err, batch, refused);
 }
 
+// Within MULTI: nothing of it happens, and the connection can be used on.
+static bool refuse_effect(struct sink *sink, const struct batch *batch, const struct effect *effect,
+                          struct err *err)
+{
+    struct slice discard[] = {slice_of_str("DISCARD")};
+    struct err other;
+    if (err->class != ERR_REFUSED ||
+        (pipeline_add(&sink->pipeline, 1, discard, &other) &&
+         pipeline_skip(&sink->pipeline, sink->pipeline.n_pending, &other)))
+        return batch_refuse(err, batch, effect);
+    *err = other;
+    return false;
+}
+
 static bool send_batch(struct sink *sink, const char *group, const struct batch *batch,
                        struct err *err)
 {
@@ -481,7 +519,7 @@ static bool send_batch(struct sink *sink, const char *group, const struct batch 
         return false;
     for (size_t i = 0; i < sink->n_order; i++) {
         if (!add_effect(sink, batch, sink->order[i], err))
-            return false;
+            return refuse_effect(sink, batch, sink->order[i], err);
         CRASH_POINT(redis_effect_added);
     }
     return checkpoint_move(&sink->pipeline, group, batch, err) &&

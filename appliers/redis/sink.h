@@ -15,10 +15,12 @@ extern const struct sink_driver redis_driver;
 struct pipeline {
     redisContext *context;
     size_t n_pending;
-    struct buf command; // being put together
+    size_t value_bytes_max; // what the server takes: beyond it, it closes the connection
+    struct buf command;     // being put together
 };
 
-// Appends one command of n arguments. ERR_RETRY when the connection is lost.
+// Appends one command of n arguments. ERR_RETRY when the connection is lost; ERR_REFUSED for an
+// argument that is too large, and nothing is appended.
 MUST_CHECK bool pipeline_add(struct pipeline *pipeline, size_t n, const struct slice *args,
                              struct err *err);
 
