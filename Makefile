@@ -155,7 +155,7 @@ unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%_test)
 
 # --- fuzz targets: replayed by `make check`, run for long by `make fuzz` ---------------------------------------------------
 
-FUZZ_TARGETS := binlog column gtid jsonb record
+FUZZ_TARGETS := binlog column event gtid json_diff jsonb payload record row table_map
 FUZZ_SRC := $(DECODE) $(RECORD) $(COMMON)
 
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/main.o $(BUILD)/obj/tests/fuzz/%_fuzz.o $(call objects,$(FUZZ_SRC))
