@@ -32,7 +32,7 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 	binlog/hold.c binlog/reader_events.c binlog/reader_hold.c binlog/spill.c binlog/xa.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
 	binlog/temporal.c binlog/transaction.c
-LIVE := binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
+LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c

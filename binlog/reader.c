@@ -274,6 +274,7 @@ struct reader *reader_open_take(struct source *source, const struct reader_optio
     reader->origin.name = slice_of_str(options->source_name);
     reader->origin.version = slice_of_str(options->version);
     begin_at(reader, options->start);
+    reader->maps.names = options->names;
     if (reader_hold_open(reader, err))
         return reader;
     reader_close(reader);

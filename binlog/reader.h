@@ -13,6 +13,7 @@
 #include "record/position.h"
 #include "record/table_filter.h"
 
+struct names_source; // names.h
 struct reader;
 
 enum reader_kind {
@@ -59,7 +60,7 @@ struct reader_options {
     struct table_filter filter;
     const struct position *start; // where the source was told to start; NULL: at its beginning
     bool verify_checksums;
-    bool needs_names; // rows without column names (MINIMAL metadata) are an error, not "@1", "@2"
+    const struct names_source *names; // asked for column names that the log lacks; NULL: nobody
 };
 
 // What passed, for --count, status and tests.

@@ -167,6 +167,10 @@ static void handle_ddl(struct reader *reader, const struct event *event, const s
     struct transaction *transaction = &reader->transaction;
     if (reader->pass == PASS_ON)
         reader->due |= DUE_DDL;
+    if (reader->options->names) { // what is known without them may be of before
+        reader->options->names->ddl(reader->options->names->into, &reader->ddl);
+        table_maps_clear(&reader->maps);
+    }
     if (transaction->state != TRANSACTION_NAMED)
         return;
     transaction->has_thread = true;
@@ -225,6 +229,9 @@ static bool handle_table_map(struct reader *reader, const struct event *event, s
         return true;
     const struct event_format *format =
         reader->releasing ? &reader->releasing->format : &reader->format;
+    reader->maps.file = reader->releasing ? reader->releasing->file : reader->file;
+    reader->maps.begin_pos =
+        reader->releasing ? reader->releasing->begin_pos : reader->hold.begin_pos;
     if (!table_maps_add(&reader->maps, event, format, &reader->options->filter, err))
         return false;
     return !reader->is_holding || !reader->maps.last->is_wanted ||
@@ -251,19 +258,6 @@ void reader_end_statement(struct reader *reader)
     buf_clear(&reader->query);
     if (reader->transaction.state == TRANSACTION_STATEMENT)
         reader_commit(reader, &reader->event);
-}
-
-// Without metadata a row has neither names nor a key.
-static bool check_names(const struct reader *reader, const struct table_map *map, struct err *err)
-{
-    if (map->has_names || !reader->options->needs_names)
-        return true;
-    return err_set(err, ERR_UNSUPPORTED,
-                   "rows of " SLICE_FMT "." SLICE_FMT
-                   " have no column names: they were written with binlog_row_metadata=MINIMAL. "
-                   "Leave the table out with [tables] exclude, or go on behind them with `tailrace "
-                   "offsets reset publisher --to` FILE:POS and copy the table",
-                   SLICE_ARG(map->table.db), SLICE_ARG(map->table.name));
 }
 
 static bool hold_rows(struct reader *reader, const struct event *event, struct err *err)
@@ -297,8 +291,6 @@ static bool handle_rows(struct reader *reader, const struct event *event, struct
             reader_end_statement(reader);
         return true;
     }
-    if (!check_names(reader, rows->map, err))
-        return false;
     reader->row = 0;
     reader_set_origin(reader, event);
     reader->change.op = rows->op;

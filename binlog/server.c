@@ -37,7 +37,6 @@ static const struct setting settings[] = {
     {"binlog_format", "ROW",
      "SET GLOBAL binlog_format = ROW; and reconnect the sessions that write, they keep the old "
      "one"},
-    {"binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = FULL;"},
 };
 
 const char *server_variable(const struct wire_result *rows, const char *name)
@@ -104,6 +103,16 @@ static void warn_row_image(const struct wire_result *variables)
         log_warn("row image is not full: updates carry changed columns only, snapshots and "
                  "verification of single rows need SET GLOBAL binlog_row_image = FULL",
                  LOG_FIELDS(log_str("binlog_row_image", image)));
+}
+
+static void warn_row_metadata(const struct wire_result *variables)
+{
+    const char *metadata = server_variable(variables, "binlog_row_metadata");
+    if (!metadata || strcasecmp(metadata, "FULL") != 0)
+        log_warn("column names are not in the binlog and are read from information_schema; rows "
+                 "with a DDL statement of their table behind them are refused; better is SET "
+                 "GLOBAL binlog_row_metadata = FULL",
+                 LOG_FIELDS(log_str("binlog_row_metadata", metadata ? metadata : "unknown")));
 }
 
 // "user@host" of the server as 'user'@'host'.
@@ -197,8 +206,10 @@ static bool check(struct wire *wire, const struct wire_result *variables, struct
                      "%s (%s %s) cannot be read as a replica:%s", wire_name(wire), server,
                      wire_server_version(wire), buf_cstr(&problems.text));
     }
-    if (ok)
+    if (ok) {
         warn_row_image(variables);
+        warn_row_metadata(variables);
+    }
     buf_deinit(&problems.text);
     return ok;
 }

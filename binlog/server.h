@@ -27,9 +27,9 @@ struct server_log { // one row of SHOW BINARY LOGS
     uint64_t size_bytes;
 };
 
-// Reads the facts; refuses (ERR_CONFIG) binlog off, binlog_format other than ROW,
-// binlog_row_metadata other than FULL, and (ERR_REFUSED) missing REPLICATION SLAVE or REPLICATION
-// CLIENT (MariaDB: BINLOG MONITOR), with the GRANT.
+// Reads the facts; refuses (ERR_CONFIG) binlog off, binlog_format other than ROW, and (ERR_REFUSED)
+// missing REPLICATION SLAVE or REPLICATION CLIENT (MariaDB: BINLOG MONITOR), with the GRANT. Warns
+// of binlog_row_image and binlog_row_metadata other than FULL.
 MUST_CHECK bool server_read(struct wire *wire, struct server *server, struct err *err);
 void server_deinit(struct server *server);
 

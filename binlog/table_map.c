@@ -232,7 +232,8 @@ static bool find_fields(struct parse *parse, struct cursor *cur, struct err *err
 
 static bool read_signs(struct parse *parse, struct err *err)
 {
-    if (!parse->has_field[FIELD_SIGNEDNESS])
+    parse->map->has_signs = parse->has_field[FIELD_SIGNEDNESS];
+    if (!parse->map->has_signs)
         return true; // signed, as mysqlbinlog takes them
     struct cursor cur = field_cursor(parse, FIELD_SIGNEDNESS);
     size_t n = 0;
@@ -448,6 +449,108 @@ static bool parse_map(struct table_map *map, const struct event *event,
            read_fields(&parse, err) && resolve_columns(&parse, err);
 }
 
+// --- names from the server -----------------------------------------------------------------------
+
+static bool refuse_shape(const struct table_map *map, const struct column *columns,
+                         const struct schema *schema, struct err *err)
+{
+    const struct table *table = &map->table;
+    struct buf types = {0};
+    for (size_t i = 0; i < table->n_columns; i++) {
+        buf_str(&types, i ? ", " : "");
+        column_type_write(&types, &columns[i]);
+    }
+    err_set(err, ERR_UNSUPPORTED,
+            "rows of " SLICE_FMT "." SLICE_FMT " have no column names (binlog_row_metadata is not "
+            "FULL), and the table on the server is another: the log has (%s), the server " SLICE_FMT
+            ". Leave the table out with [tables] exclude, or go on behind these rows with "
+            "`tailrace offsets reset publisher --to` and copy the table again",
+            SLICE_ARG(table->db), SLICE_ARG(table->name), buf_cstr(&types),
+            SLICE_ARG(schema->table.columns_header));
+    buf_deinit(&types);
+    return false;
+}
+
+static void copy_labels(struct table_map *map, struct column_format *format,
+                        const struct schema_column *from)
+{
+    struct slice *labels = arena_alloc(&map->arena, from->n_labels * sizeof *labels);
+    for (size_t i = 0; i < from->n_labels; i++)
+        labels[i] = arena_copy(&map->arena, from->labels[i]);
+    format->labels = labels;
+    format->n_labels = from->n_labels;
+}
+
+// What the event itself says of a column stays; the rest comes from the server.
+static bool fill_column(struct table_map *map, size_t i, const struct schema *schema,
+                        struct column *column, struct err *err)
+{
+    struct column_format *format = &map->formats[i];
+    const struct column *shape = &schema->table.columns[i];
+    const struct schema_column *from = &schema->columns[i];
+    bool is_text =
+        shape->type == COLUMN_CHAR || shape->type == COLUMN_VARCHAR || shape->type == COLUMN_TEXT;
+    bool is_bytes = shape->type == COLUMN_BINARY || shape->type == COLUMN_VARBINARY ||
+                    shape->type == COLUMN_BLOB;
+    if (!map->has_signs)
+        format->is_unsigned = shape->is_unsigned;
+    if (format->collation == 0 && (is_text || is_bytes)) {
+        format->text = from->text;
+        format->is_binary = !from->text;
+    }
+    if (!format->labels && from->labels)
+        copy_labels(map, format, from);
+    column->is_unsigned = format->is_unsigned;
+    column->name = arena_copy(&map->arena, shape->name);
+    return column_shape(format, column, err);
+}
+
+static bool same_type(const struct column *a, const struct column *b)
+{
+    struct buf text_a = {0};
+    struct buf text_b = {0};
+    column_type_write(&text_a, a);
+    column_type_write(&text_b, b);
+    bool same = slice_eq(buf_bytes(&text_a), buf_bytes(&text_b));
+    buf_deinit(&text_a);
+    buf_deinit(&text_b);
+    return same;
+}
+
+static void copy_key(struct table_map *map, const struct table *from)
+{
+    uint16_t *key = arena_alloc(&map->arena, from->n_key * sizeof *key);
+    for (size_t i = 0; i < from->n_key; i++)
+        key[i] = from->key[i];
+    map->table.key = key;
+    map->table.n_key = from->n_key;
+}
+
+static bool fetch_names(const struct table_maps *maps, struct table_map *map, struct err *err)
+{
+    struct table *table = &map->table;
+    const struct names_place place = {table->db, table->name, maps->file, maps->begin_pos};
+    const struct schema *schema;
+    if (!maps->names->find(maps->names->into, &place, &schema, err))
+        return false;
+    if (schema->table.n_columns != table->n_columns)
+        return refuse_shape(map, table->columns, schema, err);
+    struct column *columns = arena_zalloc(&map->arena, table->n_columns * sizeof *columns);
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (!fill_column(map, i, schema, &columns[i], err))
+            return false;
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (!same_type(&columns[i], &schema->table.columns[i]))
+            return refuse_shape(map, columns, schema, err);
+    copy_key(map, &schema->table);
+    map->has_names = true;
+    table->columns = columns;
+    table_render(table, columns, &map->arena);
+    return true;
+}
+
+// --- the cache -----------------------------------------------------------------------------------
+
 static struct table_map **bucket_of(struct table_maps *maps, uint64_t id)
 {
     return &maps->buckets[id % TABLE_MAP_BUCKETS];
@@ -522,6 +625,8 @@ bool table_maps_add(struct table_maps *maps, const struct event *event,
     map = mem_zalloc(sizeof *map);
     map->id = id;
     bool ok = parse_map(map, event, format, filter, err);
+    if (ok && map->is_wanted && !map->has_names && maps->names)
+        ok = fetch_names(maps, map, err);
     map->next = *bucket_of(maps, id);
     *bucket_of(maps, id) = map;
     maps->n++;

@@ -6,6 +6,7 @@
 
 #include "binlog/column.h"
 #include "binlog/event.h"
+#include "binlog/names.h"
 #include "record/table.h"
 #include "record/table_filter.h"
 #include "record/value.h"
@@ -18,7 +19,8 @@
 struct table_map {
     uint64_t id;
     bool is_wanted;     // the filter lets it pass; else only db and name of `table` are set
-    bool has_names;     // column names came with the event
+    bool has_names;     // of the columns: they came with the event, or from `names`
+    bool has_signs;     // signs came with the event
     struct table table; // rendered
     struct column_format *formats;
     struct value *before; // room for the two images of a row, n_columns each
@@ -35,6 +37,11 @@ struct table_maps {
     size_t n;
     size_t bytes;
     uint64_t clock;
+    // Asked for names that the log lacks; NULL: columns are called "@1", "@2". Then `file` and
+    // `begin_pos` say where the transaction starts whose table maps are added.
+    const struct names_source *names;
+    const char *file;
+    uint64_t begin_pos;
 };
 
 // {0} is an empty cache.

@@ -250,13 +250,15 @@ static bool open_reader(struct session *session, struct err *err)
         .server_id = (uint32_t)config->server_id,
         .heartbeat_ms = (unsigned)config->heartbeat_ms,
     };
+    session->names = names_new(&session->options);
+    session->names_source = names_source(session->names);
     session->reader_options = (struct reader_options){
         .source_name = config->name,
         .version = TAILRACE_VERSION,
         .filter = session_filter(session->config),
         .start = start,
         .verify_checksums = true,
-        .needs_names = true,
+        .names = &session->names_source,
     };
     struct wire *wire = session->picked->wire;
     session_watch_retention(session, wire, start);
@@ -324,6 +326,7 @@ void session_close(struct session *session)
     server_deinit(&session->server);
     position_deinit(&session->start);
     position_deinit(&session->begin);
+    names_free(session->names);
     checkpoint_deinit(&session->checkpoint);
     buf_deinit(&session->key);
     buf_deinit(&session->value);

@@ -4,6 +4,7 @@
 #ifndef TAILRACE_PUBLISHER_SESSION_STATE_H
 #define TAILRACE_PUBLISHER_SESSION_STATE_H
 
+#include "binlog/names.h"
 #include "binlog/reader.h"
 #include "binlog/server.h"
 #include "publisher/encoder.h"
@@ -29,6 +30,8 @@ struct session {
     struct topic *ddl;          // NULL: not wanted
     struct topic *transactions; // NULL: not wanted
     struct encoder encoder;
+    struct names *names;                  // of columns, where the log has none
+    struct names_source names_source;     // borrowed by the reader
     struct reader_options reader_options; // borrowed by the reader
     struct reader *reader;
     struct checkpoint checkpoint; // written last

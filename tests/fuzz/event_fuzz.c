@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events: the first byte says which format the log has, the rest is one event. It is parsed with and
-// without its checksum, and then read by whatever its type has of its own.
+// Events: the first byte says which format the log has, the rest is one event. It is parsed with
+// and without its checksum, and then read by whatever its type has of its own.
 #include "binlog/event.h"
 #include "binlog/query.h"
 #include "binlog/transaction.h"

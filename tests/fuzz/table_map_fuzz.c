@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table maps: the first byte says how long table numbers are, the rest is one event after the other,
-// each headed by the two bytes of its length. A table that is taken has names, a header and formats.
+// Table maps: the first byte says how long table numbers are, the rest is one event after the
+// other, each headed by the two bytes of its length. What is taken has names and a key that fits.
 #include "binlog/table_map.h"
 
 #include <stdlib.h>

@@ -73,23 +73,11 @@ def test_missing_right(pipeline, database, number):
 
 @each_source
 @pytest.mark.parametrize("variable, value, needed", [
-    ("binlog_format", "STATEMENT", "ROW"), ("binlog_format", "MIXED", "ROW"),
-    ("binlog_row_metadata", "MINIMAL", "FULL")])
+    ("binlog_format", "STATEMENT", "ROW"), ("binlog_format", "MIXED", "ROW")])
 def test_setting(pipeline, database, variable, value, needed):
     with database.setting(variable, f"'{value}'"):
         assert_names(refusal(pipeline, CONFIG), variable, value, f"SET GLOBAL {variable} = {needed}")
     pipeline.assert_nothing_written()
-
-
-def test_rows_without_metadata(pipeline, database):
-    """Set up right by now, but the binlog holds rows from before: stops at them, with the position."""
-    database.sql("CREATE TABLE t (id INT PRIMARY KEY)")
-    with database.setting("binlog_row_metadata", "'MINIMAL'"):
-        database.sql("INSERT INTO t VALUES (1)")
-    file = database.position().split(":")[0]
-    started = expect(pipeline.start_publisher("--until-caught-up"), DATA)
-    assert_names(started.log(), f"{file}:", "binlog_row_metadata")
-    assert database.executed() != pipeline.checkpoint()["gtid"]
 
 
 def test_binlog_off(folder):

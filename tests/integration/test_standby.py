@@ -96,7 +96,7 @@ def test_refuses_before_it_stands_by(path, database):
     """What would make it fail later is said now."""
     first = path.start_publisher()
     first.wait_for("started")
-    with database.setting("binlog_row_metadata", "'MINIMAL'"):
+    with database.setting("binlog_format", "'MIXED'"):
         refused = expect(path.start_publisher("--standby"), 78)
-        assert "binlog_row_metadata" in refused.log()
+        assert "binlog_format" in refused.log()
     first.check()
