@@ -35,14 +35,15 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
-	publisher/publisher.c publisher/session.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
+	publisher/publisher.c publisher/session.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c \
 	appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/dead_letter_log.c \
 	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/main.c \
-	appliers/core/message.c appliers/core/offsets.c appliers/core/worker.c
+	appliers/core/message.c appliers/core/offsets.c appliers/core/truncation.c appliers/core/worker.c
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
-	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c
-REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c
+	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
+REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c \
+	appliers/redis/truncate.c
 VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/mysql.c \
 	verify/recheck.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
@@ -122,16 +123,16 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/retention \
-	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/mongodb/mapping appliers/redis/mapping
+	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/mapping appliers/redis/mapping
 UNIT_TESTS += verify/hash verify/text
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)
 UNIT_SRC_binlog := $(DECODE) binlog/ring.c $(RECORD) $(COMMON)
 UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
-UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/guard.c appliers/core/message.c $(RECORD) $(COMMON)
-UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
-UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/guard.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/guard.c appliers/core/message.c appliers/core/truncation.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
 UNIT_SRC_verify := $(VERIFY) $(KAFKA) $(RECORD) $(COMMON)
 UNIT_LIBS_verify = $(LIBS_tailrace-verify)
 UNIT_LIBS_record := $(RECORD_LIBS)

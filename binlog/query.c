@@ -274,19 +274,60 @@ static void skip_if_exists(struct slice *text)
     }
 }
 
-// [IF [NOT] EXISTS] [db .] table
-static void read_table(struct slice text, struct arena *arena, struct ddl *ddl)
+static bool next_is_sign(struct slice *text, uint8_t sign)
 {
-    skip_if_exists(&text);
-    struct slice name;
-    if (!read_name(&text, arena, &name))
+    struct slice ahead = *text;
+    struct token token = next_token(&ahead);
+    if (token.kind != TOKEN_SIGN || token.text.ptr[0] != sign)
+        return false;
+    *text = ahead;
+    return true;
+}
+
+// [db .] table
+static bool take_table(struct slice *text, struct arena *arena, struct slice current_db,
+                       struct ddl_table *table)
+{
+    *table = (struct ddl_table){.db = current_db};
+    if (!read_name(text, arena, &table->name))
+        return false;
+    struct slice first = table->name;
+    if (next_is_sign(text, '.') && read_name(text, arena, &table->name))
+        table->db = first;
+    return true;
+}
+
+// [IF [NOT] EXISTS] [db .] table
+static void read_table(struct slice *text, struct arena *arena, struct ddl *ddl)
+{
+    struct ddl_table table;
+    skip_if_exists(text);
+    if (!take_table(text, arena, ddl->db, &table))
         return;
-    ddl->table = name;
-    struct token dot = next_token(&text);
-    if (dot.kind == TOKEN_SIGN && dot.text.ptr[0] == '.' && read_name(&text, arena, &name)) {
-        ddl->db = ddl->table;
-        ddl->table = name;
+    ddl->db = table.db;
+    ddl->table = table.name;
+}
+
+// The array has room up to the next power of two.
+static void add_table(struct arena *arena, struct ddl *ddl, const struct ddl_table *table)
+{
+    size_t n = ddl->n_tables;
+    if ((n & (n - 1)) == 0) {
+        struct ddl_table *larger = arena_alloc(arena, (n ? 2 * n : 1) * sizeof *larger);
+        if (n)
+            memcpy(larger, ddl->tables, n * sizeof *larger);
+        ddl->tables = larger;
     }
+    ((struct ddl_table *)(uintptr_t)ddl->tables)[ddl->n_tables++] = *table;
+}
+
+// The table that was read is the one whose rows are meant.
+static void add_own_table(struct arena *arena, struct ddl *ddl, enum ddl_rows rows)
+{
+    const struct ddl_table table = {ddl->db, ddl->table};
+    ddl->rows = rows;
+    if (table.name.len)
+        add_table(arena, ddl, &table);
 }
 
 static void read_database(struct slice text, struct arena *arena, struct ddl *ddl)
@@ -311,18 +352,35 @@ static bool has_word(struct slice text, const char *word)
 // In row format the server logs CREATE TABLE … SELECT without its SELECT, and the rows behind it.
 static enum query_kind classify_create(struct slice text, struct arena *arena, struct ddl *ddl)
 {
-    if (next_is(&text, "OR"))
-        (void)next_is(&text, "REPLACE");
+    bool replaces = next_is(&text, "OR") && next_is(&text, "REPLACE");
     if (next_is(&text, "DATABASE") || next_is(&text, "SCHEMA")) {
         ddl->kind = DDL_CREATE_DATABASE;
         read_database(text, arena, ddl);
     } else if (next_is(&text, "TABLE")) {
         ddl->kind = DDL_CREATE_TABLE;
-        read_table(text, arena, ddl);
+        read_table(&text, arena, ddl);
+        if (replaces)
+            add_own_table(arena, ddl, DDL_ROWS_GONE);
         if (has_word(text, "SELECT"))
             return QUERY_DML;
     }
     return QUERY_DDL;
+}
+
+// table [, table …]
+static void read_dropped(struct slice text, struct arena *arena, struct ddl *ddl)
+{
+    struct slice current_db = ddl->db;
+    struct ddl_table table;
+    struct slice first = text;
+    read_table(&first, arena, ddl);
+    skip_if_exists(&text);
+    ddl->rows = DDL_ROWS_GONE;
+    do {
+        if (!take_table(&text, arena, current_db, &table))
+            return;
+        add_table(arena, ddl, &table);
+    } while (next_is_sign(&text, ','));
 }
 
 static enum query_kind classify_drop(struct slice text, struct arena *arena, struct ddl *ddl)
@@ -332,27 +390,142 @@ static enum query_kind classify_drop(struct slice text, struct arena *arena, str
         read_database(text, arena, ddl);
     } else if (next_is(&text, "TABLE") || next_is(&text, "TABLES")) {
         ddl->kind = DDL_DROP_TABLE;
-        read_table(text, arena, ddl);
+        read_dropped(text, arena, ddl);
     }
     return QUERY_DDL;
 }
 
+// MariaDB: WAIT n, NOWAIT
+static void skip_wait(struct slice *text)
+{
+    if (next_is(text, "WAIT"))
+        (void)next_token(text);
+    else
+        (void)next_is(text, "NOWAIT");
+}
+
+static void set_untold(struct arena *arena, struct ddl *ddl, const char *how)
+{
+    add_own_table(arena, ddl, DDL_ROWS_UNTOLD);
+    ddl->how = how;
+}
+
+// … WITH TABLE other, … TO TABLE other, … TABLE other TO PARTITION
+static void add_other_table(struct slice text, struct arena *arena, struct ddl *ddl)
+{
+    struct ddl_table other;
+    struct token token;
+    do
+        token = next_token(&text);
+    while (token.kind != TOKEN_END && !is_word(&token, "TABLE"));
+    if (take_table(&text, arena, ddl->db, &other))
+        add_table(arena, ddl, &other);
+}
+
+// RENAME [TO | AS | =] name; not COLUMN, INDEX, KEY.
+static bool read_new_name(struct slice text, struct arena *arena, struct slice current_db,
+                          struct ddl *ddl)
+{
+    struct ddl_table to;
+    if (next_is(&text, "COLUMN") || next_is(&text, "INDEX") || next_is(&text, "KEY"))
+        return false;
+    if (!next_is(&text, "TO") && !next_is(&text, "AS"))
+        (void)next_is_sign(&text, '=');
+    if (!take_table(&text, arena, current_db, &to))
+        return false;
+    add_own_table(arena, ddl, DDL_ROWS_RENAMED);
+    add_table(arena, ddl, &to);
+    return true;
+}
+
+// One clause of ALTER TABLE, whose first word was read. True: it says what happens to rows.
+static bool read_clause(const struct token *word, struct slice text, struct arena *arena,
+                        struct ddl *ddl)
+{
+    static const struct {
+        const char *word, *second, *how;
+    } untold[] = {{"TRUNCATE", "PARTITION", "TRUNCATE PARTITION"},
+                  {"DROP", "PARTITION", "DROP PARTITION"},
+                  {"EXCHANGE", "PARTITION", "EXCHANGE PARTITION"},
+                  {"CONVERT", "PARTITION", "CONVERT PARTITION"},
+                  {"CONVERT", "TABLE", "CONVERT TABLE"},
+                  {"DISCARD", "PARTITION", "DISCARD TABLESPACE"},
+                  {"DISCARD", "TABLESPACE", "DISCARD TABLESPACE"},
+                  {"IMPORT", "PARTITION", "IMPORT TABLESPACE"},
+                  {"IMPORT", "TABLESPACE", "IMPORT TABLESPACE"}};
+    for (size_t i = 0; i < sizeof untold / sizeof untold[0]; i++) {
+        struct slice ahead = text;
+        if (!is_word(word, untold[i].word) || !next_is(&ahead, untold[i].second))
+            continue;
+        set_untold(arena, ddl, untold[i].how);
+        if (is_word(word, "EXCHANGE") || is_word(word, "CONVERT"))
+            add_other_table(text, arena, ddl);
+        return true;
+    }
+    return false;
+}
+
+// ALTER TABLE name clause, clause, …: what stands in parentheses is none of its clauses.
+static void read_clauses(struct slice text, struct slice current_db, struct arena *arena,
+                         struct ddl *ddl)
+{
+    unsigned depth = 0;
+    bool begins = true;
+    for (struct token token = next_token(&text); token.kind != TOKEN_END;
+         token = next_token(&text)) {
+        bool is_sign = token.kind == TOKEN_SIGN;
+        if (begins && token.kind == TOKEN_WORD &&
+            (read_clause(&token, text, arena, ddl) ||
+             (is_word(&token, "RENAME") && read_new_name(text, arena, current_db, ddl))))
+            return;
+        depth += is_sign && token.text.ptr[0] == '(';
+        depth -= is_sign && token.text.ptr[0] == ')' && depth > 0;
+        begins = is_sign && token.text.ptr[0] == ',' && depth == 0;
+    }
+}
+
 static enum query_kind classify_alter(struct slice text, struct arena *arena, struct ddl *ddl)
 {
+    struct slice current_db = ddl->db;
     (void)next_is(&text, "ONLINE");
-    (void)next_is(&text, "IGNORE");
-    if (next_is(&text, "TABLE")) {
-        ddl->kind = DDL_ALTER_TABLE;
-        read_table(text, arena, ddl);
-    }
+    bool ignores = next_is(&text, "IGNORE"); // rows that would be there twice are removed
+    if (!next_is(&text, "TABLE"))
+        return QUERY_DDL;
+    ddl->kind = DDL_ALTER_TABLE;
+    read_table(&text, arena, ddl);
+    skip_wait(&text);
+    if (ignores)
+        set_untold(arena, ddl, "ALTER IGNORE");
+    else
+        read_clauses(text, current_db, arena, ddl);
     return QUERY_DDL;
+}
+
+// table TO table [, table TO table …]
+static void read_renamed(struct slice text, struct arena *arena, struct ddl *ddl)
+{
+    struct slice current_db = ddl->db;
+    struct ddl_table from, to;
+    struct slice first = text;
+    read_table(&first, arena, ddl);
+    skip_if_exists(&text);
+    ddl->rows = DDL_ROWS_RENAMED;
+    do {
+        if (!take_table(&text, arena, current_db, &from))
+            return;
+        skip_wait(&text);
+        if (!next_is(&text, "TO") || !take_table(&text, arena, current_db, &to))
+            return;
+        add_table(arena, ddl, &from);
+        add_table(arena, ddl, &to);
+    } while (next_is_sign(&text, ','));
 }
 
 static enum query_kind classify_rename(struct slice text, struct arena *arena, struct ddl *ddl)
 {
     if (next_is(&text, "TABLE") || next_is(&text, "TABLES")) {
         ddl->kind = DDL_RENAME_TABLE;
-        read_table(text, arena, ddl);
+        read_renamed(text, arena, ddl);
     }
     return QUERY_DDL;
 }
@@ -361,7 +534,18 @@ static enum query_kind classify_truncate(struct slice text, struct arena *arena,
 {
     (void)next_is(&text, "TABLE");
     ddl->kind = DDL_TRUNCATE_TABLE;
-    read_table(text, arena, ddl);
+    read_table(&text, arena, ddl);
+    add_own_table(arena, ddl, DDL_ROWS_GONE);
+    return QUERY_DDL;
+}
+
+// MySQL's IMPORT TABLE FROM brings tables with their rows, which it names in files.
+static enum query_kind classify_import(struct slice text, struct arena *arena, struct ddl *ddl)
+{
+    (void)text;
+    (void)arena;
+    ddl->rows = DDL_ROWS_UNTOLD;
+    ddl->how = "IMPORT TABLE";
     return QUERY_DDL;
 }
 
@@ -430,7 +614,7 @@ static const struct verb verbs[] = {
     {"REVOKE", QUERY_DDL, NULL},
     {"INSTALL", QUERY_DDL, NULL},
     {"UNINSTALL", QUERY_DDL, NULL},
-    {"IMPORT", QUERY_DDL, NULL},
+    {"IMPORT", QUERY_DDL, classify_import},
     {"CACHE", QUERY_DDL, NULL},
     {"INSERT", QUERY_DML, NULL},
     {"UPDATE", QUERY_DML, NULL},
@@ -454,7 +638,7 @@ enum query_kind query_classify(struct slice statement, struct slice current_db, 
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (!is_word(&first, verbs[i].word))
             continue;
-        struct ddl found = {.kind = DDL_OTHER, .db = current_db};
+        struct ddl found = {.kind = DDL_OTHER, .db = current_db, .how = ""};
         enum query_kind kind = verbs[i].kind;
         if (verbs[i].classify)
             kind = verbs[i].classify(text, arena, &found);

@@ -35,8 +35,9 @@ MUST_CHECK bool query_parse(struct query *query, const struct event *event,
                             const struct event_format *format, struct plain *plain,
                             struct err *err);
 
-// Classifies a statement. For QUERY_DDL kind, db and table of *ddl are set (`db` is the one that
-// the statement names, else `current_db`; in the arena or borrowed); for others *ddl is left alone.
+// Classifies a statement. For QUERY_DDL all but statement and source of *ddl is set (`db` is the
+// one that the statement names, else `current_db`; in the arena or borrowed); for others *ddl is
+// left alone.
 enum query_kind query_classify(struct slice statement, struct slice current_db, struct arena *arena,
                                struct ddl *ddl);
 

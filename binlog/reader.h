@@ -37,12 +37,29 @@ enum ddl_kind {
     DDL_OTHER, // indexes, users, views, routines, …: no table's shape
 };
 
+// What a statement does to rows, without row events for them.
+enum ddl_rows {
+    DDL_ROWS_STAY,
+    DDL_ROWS_GONE,    // all rows of the tables: dropped, truncated
+    DDL_ROWS_RENAMED, // the tables are from and to by turns
+    DDL_ROWS_UNTOLD,  // some come or go; no tables: of any table
+};
+
+struct ddl_table {
+    struct slice db;
+    struct slice name;
+};
+
 // A DDL statement: classified, never fully parsed. Borrowed.
 struct ddl {
     enum ddl_kind kind;
     struct slice statement; // UTF-8
     struct slice db;        // current database of the session, or the one the statement names
     struct slice table;     // first table that it names; empty where none
+    enum ddl_rows rows;
+    const struct ddl_table *tables; // that `rows` is about
+    size_t n_tables;
+    const char *how; // DDL_ROWS_UNTOLD: "DROP PARTITION", …
     struct origin source;
 };
 

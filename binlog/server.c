@@ -309,6 +309,8 @@ static bool read_identity(struct wire *wire, const struct wire_result *variables
     const char *id = server_variable(variables, "server_id");
     const char *uuid = server_variable(variables, "server_uuid");
     const char *gtid_mode = server_variable(variables, "gtid_mode");
+    const char *lower_case = server_variable(variables, "lower_case_table_names");
+    server->lower_case_table_names = lower_case ? (unsigned)strtoul(lower_case, NULL, 10) : 0;
     server->is_mariadb = wire_is_mariadb(wire);
     server->gtid_mode = server->is_mariadb || (gtid_mode && strcasecmp(gtid_mode, "ON") == 0);
     snprintf(server->version, sizeof server->version, "%s", wire_server_version(wire));
@@ -354,7 +356,7 @@ bool server_read(struct wire *wire, struct server *server, struct err *err)
     if (!wire_query(wire,
                     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', "
                     "'binlog_row_metadata', 'binlog_row_image', 'gtid_mode', 'server_id', "
-                    "'server_uuid', 'read_only')",
+                    "'server_uuid', 'read_only', 'lower_case_table_names')",
                     &variables, err))
         return false;
     bool ok = check(wire, &variables, err) && read_identity(wire, &variables, server, err) &&

@@ -10,7 +10,8 @@
 
 struct server {
     bool is_mariadb;
-    bool gtid_mode;  // MySQL: @@gtid_mode ON; MariaDB: always
+    unsigned lower_case_table_names; // 1: statements may name tables in another case than rows do
+    bool gtid_mode;                  // MySQL: @@gtid_mode ON; MariaDB: always
     bool is_replica; // read_only, or it applies another server's changes: it may yet follow
     char version[64];
     char uuid[64];                // @@server_uuid; MariaDB: "server_id N"

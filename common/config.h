@@ -49,8 +49,10 @@ struct config_kafka {
 struct config_publish {
     const char
         *start; // where the first start begins: earliest, latest, gtid:SET, FILE:POS, time:ISO8601
-    const char *delivery; // exactly-once, at-least-once
-    const char *keyless;  // refuse, whole-row
+    const char *delivery;    // exactly-once, at-least-once
+    const char *keyless;     // refuse, whole-row
+    const char *on_drop;     // keep, truncate
+    const char *on_unlogged; // refuse, accept
     bool tombstones;
     bool ddl_topic;
     bool transactions_topic;

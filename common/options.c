@@ -77,6 +77,11 @@ const struct option_entry config_options[] = {
            "A table without a primary key: refuse it, or take the whole row as the key."),
     BOOL("publish", "tombstones", publish.tombstones, "true",
          "A record with a null value after each delete, so that compaction forgets the key."),
+    CHOICE("publish", "on_drop", publish.on_drop, "keep", "keep truncate",
+           "A table that is dropped: its copies stay, or are emptied."),
+    CHOICE("publish", "on_unlogged", publish.on_unlogged, "refuse", "refuse accept",
+           "Statements that move rows without row events (DROP PARTITION, RENAME TABLE): stop, or "
+           "warn."),
     BOOL("publish", "ddl_topic", publish.ddl_topic, "true",
          "Each DDL statement with its position to the topic NAME.ddl."),
     BOOL("publish", "transactions_topic", publish.transactions_topic, "false",

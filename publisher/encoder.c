@@ -12,6 +12,7 @@
 #include "record/json_writer.h"
 #include "record/murmur2.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CRC_DIGITS 8
@@ -115,7 +116,6 @@ static bool send_message(struct encoder *encoder, struct message *message,
     message->headers[message->n_headers++] =
         (struct message_header){"crc32c", slice_of(digits, CRC_DIGITS)};
     message->topic = topic->handle;
-    message->partition = murmur2_partition(message->key, topic->n_partitions);
     return encoder->options.send(encoder->options.into, message, err);
 }
 
@@ -131,6 +131,7 @@ static bool send_record(struct encoder *encoder, const struct change *change,
         .headers = {{"columns", change->table->columns_header}},
         .n_headers = 1,
         .change = change,
+        .partition = murmur2_partition(key, topic->n_partitions),
     };
     if (other_key)
         message.headers[message.n_headers++] = *other_key;
@@ -142,7 +143,8 @@ static bool send_delete(struct encoder *encoder, const struct change *change,
                         struct err *err)
 {
     struct slice key = buf_bytes(&encoder->key);
-    struct message tombstone = {.key = key, .change = change};
+    struct message tombstone = {
+        .key = key, .change = change, .partition = murmur2_partition(key, topic->n_partitions)};
     return send_record(encoder, change, topic, key, new_key, err) &&
            (!encoder->options.tombstones || send_message(encoder, &tombstone, topic, err));
 }
@@ -189,6 +191,29 @@ static bool encode_insert(struct encoder *encoder, const struct change *change,
            send_record(encoder, change, topic, buf_bytes(&encoder->key), NULL, err);
 }
 
+static bool encode_truncate(struct encoder *encoder, const struct change *change,
+                            const struct topic *topic, struct err *err)
+{
+    char partitions[16];
+    int n = snprintf(partitions, sizeof partitions, "%d", (int)topic->n_partitions);
+    buf_clear(&encoder->value);
+    json_write_change(&encoder->value, &encoder->frame, change);
+    for (int32_t i = 0; i < topic->n_partitions; i++) {
+        struct message message = {
+            .key = slice_of_str("{}"),
+            .value = buf_bytes(&encoder->value),
+            .headers = {{"columns", change->table->columns_header},
+                        {"partitions", slice_of(partitions, (size_t)n)}},
+            .n_headers = 2,
+            .change = change,
+            .partition = i,
+        };
+        if (!send_message(encoder, &message, topic, err))
+            return false;
+    }
+    return true;
+}
+
 bool encoder_change(struct encoder *encoder, const struct change *change, const struct topic *topic,
                     uint64_t encoded_ms, struct err *err)
 {
@@ -204,7 +229,7 @@ bool encoder_change(struct encoder *encoder, const struct change *change, const 
         return write_key(encoder, &encoder->key, &encoded, encoded.before, err) &&
                send_delete(encoder, &encoded, topic, NULL, err);
     case CHANGE_TRUNCATE:
-        return refuse(change, err, "a truncation is not published as a record");
+        return encode_truncate(encoder, &encoded, topic, err);
     }
     return err_set(err, ERR_INTERNAL, "a change of kind %d", (int)change->op);
 }

@@ -40,8 +40,10 @@ void encoder_deinit(struct encoder *encoder);
 MUST_CHECK bool encoder_check(const struct encoder *encoder, const struct change *change,
                               struct err *err);
 
-// encoded_ms: the time of day for `ts_ms`. ERR_REFUSED, before anything is sent, for a change that
-// has no key, or whose new key would have to be published with columns missing.
+// A truncation goes into every partition of the topic, under the key {} and with their number in
+// the header `partitions`. encoded_ms: the time of day for `ts_ms`. ERR_REFUSED, before anything is
+// sent, for a change that has no key, or whose new key would have to be published with columns
+// missing.
 MUST_CHECK bool encoder_change(struct encoder *encoder, const struct change *change,
                                const struct topic *topic, uint64_t encoded_ms, struct err *err);
 

@@ -330,6 +330,6 @@ void session_close(struct session *session)
     checkpoint_deinit(&session->checkpoint);
     buf_deinit(&session->key);
     buf_deinit(&session->value);
-    buf_deinit(&session->truncate);
+    buf_deinit(&session->refused);
     free(session);
 }

@@ -39,7 +39,7 @@ struct session {
     struct buf value;
     char gtid[GTID_TEXT_MAX];                       // of the transaction read last
     char transaction[CHECKPOINT_TRANSACTION_BYTES]; // whose changes are being sent; "" = none
-    struct buf truncate;                            // a truncation that was met, for its refusal
+    struct buf refused;                             // a statement that is to end this, and why
     bool resuming;                                  // the first transaction is out in part
     bool settled;          // no change or statement is half done: a commit may follow
     unsigned rows_back;    // changes that the reader handed out and that were refused
@@ -61,6 +61,16 @@ void session_watch_retention(struct session *session, struct wire *wire,
 // Sends one item of the reader. In session_take.c.
 MUST_CHECK bool session_take(struct session *session, const struct reader_item *item,
                              struct err *err);
+
+// Sends what a statement means for the copies, and the statement. In session_ddl.c.
+MUST_CHECK bool session_take_ddl(struct session *session, const struct ddl *ddl, struct err *err);
+
+// Refuses the statement of session->refused at its end, which tells the position behind it. False.
+bool session_refuse_ddl(struct session *session, struct slice gtid, struct err *err);
+
+// Sends what lies in session->key and session->value. In session_take.c.
+MUST_CHECK bool session_send_notice(struct session *session, const struct topic *topic,
+                                    struct err *err);
 
 // Commits what was sent, with the checkpoint at this position. In session.c.
 MUST_CHECK bool session_commit(struct session *session, const struct position *position,

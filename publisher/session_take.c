@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Sends what lies in session->key and session->value.
-static bool send_notice(struct session *session, const struct topic *topic, struct err *err)
+bool session_send_notice(struct session *session, const struct topic *topic, struct err *err)
 {
     struct message message = {
         .topic = topic->handle,
@@ -32,7 +31,7 @@ static bool send_begin(struct session *session, const struct change *change, str
     buf_clear(&session->value);
     notice_write_key(&session->key, change->transaction);
     notice_write_begin(&session->value, change->transaction, change->source.ts_us / 1000);
-    return send_notice(session, session->transactions, err);
+    return session_send_notice(session, session->transactions, err);
 }
 
 // One "topic=n" of a checkpoint's counts.
@@ -107,7 +106,7 @@ static bool send_end(struct session *session, struct err *err)
     buf_clear(&session->value);
     notice_write_key(&session->key, transaction);
     notice_write_end(&session->value, transaction, ts_ms, topics_first(session->topics));
-    return send_notice(session, session->transactions, err);
+    return session_send_notice(session, session->transactions, err);
 }
 
 // When it fails before anything of the change is out, the position before it still holds; a topic
@@ -144,49 +143,11 @@ static bool take_change(struct session *session, const struct change *change, st
     return true;
 }
 
-// A truncation of a table that is read: until copies can be truncated too, to go on would leave
-// them full of rows that are gone. What came before it is committed, then the statement's own end
-// tells the position behind it.
-static bool begin_truncate(struct session *session, const struct ddl *ddl, struct err *err)
-{
-    buf_clear(&session->truncate);
-    buf_printf(&session->truncate, SLICE_FMT "." SLICE_FMT " is truncated at " SLICE_FMT ":%llu",
-               SLICE_ARG(ddl->db), SLICE_ARG(ddl->table), SLICE_ARG(ddl->source.file),
-               (unsigned long long)ddl->source.pos);
-    return session_commit(session, reader_position(session->reader), false, err);
-}
-
-static bool refuse_truncate(struct session *session, struct slice gtid, struct err *err)
-{
-    const struct position *behind = reader_position(session->reader);
-    return err_set(
-        err, ERR_UNSUPPORTED,
-        "table %s (GTID " SLICE_FMT "): this version does not carry a truncation to the "
-        "copies. Either leave the table out with [tables] exclude, or empty its copies and "
-        "go on with `tailrace offsets reset publisher --to %s:%llu`",
-        buf_cstr(&session->truncate), SLICE_ARG(gtid), behind->file,
-        (unsigned long long)behind->pos);
-}
-
-static bool take_ddl(struct session *session, const struct ddl *ddl, struct err *err)
-{
-    struct table_filter filter = session_filter(session->config);
-    session->settled = false; // until its READER_COMMIT
-    if (ddl->kind == DDL_TRUNCATE_TABLE && table_filter_wants(&filter, ddl->db, ddl->table))
-        return begin_truncate(session, ddl, err);
-    if (!session->ddl)
-        return true;
-    buf_clear(&session->key);
-    buf_clear(&session->value);
-    notice_write_ddl(&session->value, ddl);
-    return send_notice(session, session->ddl, err);
-}
-
 static bool take_commit(struct session *session, const struct reader_item *item, struct err *err)
 {
     slice_to_str(session->gtid, sizeof session->gtid, item->gtid);
-    if (session->truncate.len > 0)
-        return refuse_truncate(session, item->gtid, err);
+    if (session->refused.len > 0)
+        return session_refuse_ddl(session, item->gtid, err);
     session->settled = !session->transactions || !session->transaction[0] || send_end(session, err);
     session->resuming = false;
     session->transaction[0] = '\0';
@@ -200,7 +161,7 @@ bool session_take(struct session *session, const struct reader_item *item, struc
     case READER_CHANGE:
         return take_change(session, item->change, err);
     case READER_DDL:
-        return take_ddl(session, item->ddl, err);
+        return session_take_ddl(session, item->ddl, err);
     case READER_COMMIT:
         return take_commit(session, item, err);
     case READER_END:

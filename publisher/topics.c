@@ -229,6 +229,21 @@ bool topics_of_table(struct topics *topics, const struct table *table, struct to
     return ok;
 }
 
+bool topics_find_table(struct topics *topics, const struct table *table, struct topic **topic,
+                       struct err *err)
+{
+    struct buf name = {0};
+    int32_t n_partitions;
+    *topic = NULL;
+    bool ok = topic_write_table(&name, topics->options.config->source.name, table->db, table->name,
+                                err) &&
+              kafka_partition_count(topics->options.plain, buf_cstr(&name), &n_partitions, err);
+    if (ok && n_partitions > 0)
+        ok = find_table_topic(topics, table, buf_cstr(&name), topic, err);
+    buf_deinit(&name);
+    return ok;
+}
+
 bool topics_special(struct topics *topics, const char *suffix, struct topic **topic,
                     struct err *err)
 {

@@ -44,6 +44,10 @@ MUST_CHECK bool topics_record_accepted(struct topics *topics, struct err *err);
 MUST_CHECK bool topics_of_table(struct topics *topics, const struct table *table,
                                 struct topic **topic, struct err *err);
 
+// As topics_of_table, for a table that has a topic already; else *topic is NULL.
+MUST_CHECK bool topics_find_table(struct topics *topics, const struct table *table,
+                                  struct topic **topic, struct err *err);
+
 // <name>.<suffix> with one partition, made where it is missing.
 MUST_CHECK bool topics_special(struct topics *topics, const char *suffix, struct topic **topic,
                                struct err *err);

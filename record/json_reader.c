@@ -153,10 +153,10 @@ static bool read_columns(struct json_reader *reader, struct shape *shape, struct
     if (tape->tokens[0].kind != JSON_OBJECT)
         return json_expected(tape, tape->tokens, "an object", err);
     size_t n = tape->n_tokens - 1;
-    if (n == 0 || n > TABLE_COLUMNS_MAX)
+    if (n > TABLE_COLUMNS_MAX)
         return err_at(err, ERR_CORRUPT, 0, "%zu columns; a table has 1 to %d", n,
                       TABLE_COLUMNS_MAX);
-    struct column *columns = arena_zalloc(&shape->arena, n * sizeof *columns);
+    struct column *columns = arena_zalloc(&shape->arena, n * sizeof *columns + 1);
     shape->table.columns = columns;
     for (size_t i = 0; i < n; i++)
         if (!read_column(tape, &tape->tokens[1 + i], shape, &columns[i], err))
@@ -444,6 +444,9 @@ static bool read_message(const struct message *message)
         !read_transaction(message, root[ROOT_TRANSACTION]) || !read_key_names(message))
         return false;
     change->table = find_table(reader, &wanted, message->bytes->columns, message->err);
+    if (change->table && change->table->n_columns == 0 && change->op != CHANGE_TRUNCATE)
+        return err_at(message->err, ERR_CORRUPT, 0,
+                      "header columns: 0 columns; only a truncation has none");
     return change->table && read_rows(message, root);
 }
 

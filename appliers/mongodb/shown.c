@@ -47,6 +47,17 @@ void shown_append(bson_t *doc, const struct guard *guard)
     bson_append_document_end(doc, &field);
 }
 
+bool shown_read(const bson_t *doc, struct guard *guard)
+{
+    bson_iter_t iter, p, o;
+    if (!bson_iter_init(&iter, doc) || !bson_iter_find_descendant(&iter, GUARD_FIELD ".p", &p) ||
+        !BSON_ITER_HOLDS_INT32(&p) || !bson_iter_init(&iter, doc) ||
+        !bson_iter_find_descendant(&iter, GUARD_FIELD ".o", &o) || !BSON_ITER_HOLDS_INT64(&o))
+        return false;
+    *guard = (struct guard){bson_iter_int32(&p), bson_iter_int64(&o)};
+    return true;
+}
+
 // --- keys ---
 
 // Appends `name`: the document's _id.

@@ -23,6 +23,9 @@ MUST_CHECK bool shown_prepare(mongoc_client_t *client, struct err *err);
 // Appends the guard's field.
 void shown_append(bson_t *doc, const struct guard *guard);
 
+// Reads it; false when the document has none.
+bool shown_read(const bson_t *doc, struct guard *guard);
+
 // Leaves out of the effects, sorted by table, those that the target shows.
 MUST_CHECK bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,
                                 struct err *err);

@@ -10,6 +10,7 @@
 #include "appliers/mongodb/mapping.h"
 #include "appliers/mongodb/shown.h"
 #include "appliers/mongodb/transaction.h"
+#include "appliers/mongodb/truncate.h"
 #include "common/clock.h"
 #include "common/crash.h"
 #include "common/log.h"
@@ -528,7 +529,8 @@ static bool mongodb_apply(struct sink *sink, const char *group, const char *owne
 {
     struct apply apply = {sink, group, owner, batch};
     if (batch->truncation.table)
-        return err_set(err, ERR_UNSUPPORTED, "a truncation is not applied by this version");
+        return truncate_apply(&(struct truncate){sink->client, sink->session, group, owner, batch},
+                              err);
     sort_effects(sink, batch);
     return prepare_collections(sink, batch, err) &&
            transaction_run(sink->session, write_all, &apply, err);

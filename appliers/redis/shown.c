@@ -8,7 +8,6 @@
 #define TOMBSTONE_PREFIX "tailrace:tombstone:"
 #define MEMBER "\"" GUARD_FIELD "\":\""
 #define JSON_END "-64" // bytes of a string that hold the member and what is around it
-#define REPLIES 3
 
 _Static_assert(sizeof MEMBER + GUARD_TEXT_BYTES + 4 <= 64, "JSON_END is too short");
 
@@ -56,21 +55,16 @@ bool shown_read_json(struct slice end, struct guard *guard)
            guard_read(slice_of(end.ptr + start, stop - start), guard);
 }
 
-static bool ask(const struct shown *shown, const struct effect *effect, struct buf *key,
-                struct buf *tombstone, struct err *err)
+// --- objects ---
+
+bool shown_ask(struct pipeline *pipeline, struct slice key, bool is_json, struct err *err)
 {
-    buf_clear(key);
-    mapping_write_key(key, effect->table, effect->row);
-    shown_write_tombstone(tombstone, buf_bytes(key));
-    struct slice type[] = {slice_of_str("TYPE"), buf_bytes(key)};
-    struct slice field[] = {slice_of_str("HGET"), buf_bytes(key), slice_of_str(GUARD_FIELD)};
-    struct slice end[] = {slice_of_str("GETRANGE"), buf_bytes(key), slice_of_str(JSON_END),
+    struct slice type[] = {slice_of_str("TYPE"), key};
+    struct slice field[] = {slice_of_str("HGET"), key, slice_of_str(GUARD_FIELD)};
+    struct slice end[] = {slice_of_str("GETRANGE"), key, slice_of_str(JSON_END),
                           slice_of_str("-1")};
-    struct slice buried[] = {slice_of_str("GET"), buf_bytes(tombstone)};
-    return pipeline_add(shown->pipeline, 2, type, err) &&
-           pipeline_add(shown->pipeline, shown->is_json ? 4 : 3, shown->is_json ? end : field,
-                        err) &&
-           pipeline_add(shown->pipeline, 2, buried, err);
+    return pipeline_add(pipeline, 2, type, err) &&
+           pipeline_add(pipeline, is_json ? 4 : 3, is_json ? end : field, err);
 }
 
 static struct slice text_of(const redisReply *reply)
@@ -78,41 +72,57 @@ static struct slice text_of(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING ? slice_of(reply->str, reply->len) : slice_of(NULL, 0);
 }
 
-// From the replies to ask().
-static bool shows(const struct shown *shown, const struct effect *effect,
-                  redisReply *const *replies)
+// WRONGTYPE is an answer: TYPE says the same. Any other error is one.
+static bool next_answer(struct pipeline *pipeline, redisReply **reply, struct err *err)
 {
-    struct guard own = guard_of(shown->batch, effect);
-    struct guard found;
-    const char *type = replies[0]->type == REDIS_REPLY_STATUS ? replies[0]->str : "";
-    bool is_read;
-    if (strcmp(type, "none") == 0)
-        is_read = guard_read(text_of(replies[2]), &found);
-    else if (shown->is_json)
-        is_read = strcmp(type, "string") == 0 && shown_read_json(text_of(replies[1]), &found);
-    else
-        is_read = strcmp(type, "hash") == 0 && guard_read(text_of(replies[1]), &found);
-    return is_read && guard_shows(&found, &own);
+    if (!pipeline_next_any(pipeline, reply, err))
+        return false;
+    return (*reply)->type != REDIS_REPLY_ERROR || strncmp((*reply)->str, "WRONGTYPE", 9) == 0 ||
+           reply_fail(err, (*reply)->str);
 }
 
-// WRONGTYPE is an answer: TYPE says the same. Any other error is one.
-static bool check_reply(const redisReply *reply, struct err *err)
+bool shown_hear(struct pipeline *pipeline, bool is_json, struct shown_object *object,
+                struct err *err)
 {
-    return reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "WRONGTYPE", 9) == 0 ||
-           reply_fail(err, reply->str);
+    redisReply *type = NULL, *value = NULL;
+    bool done = next_answer(pipeline, &type, err) && next_answer(pipeline, &value, err);
+    *object = (struct shown_object){.exists = false};
+    if (done && type->type == REDIS_REPLY_STATUS) {
+        bool is_ours = strcmp(type->str, is_json ? "string" : "hash") == 0;
+        object->exists = strcmp(type->str, "none") != 0;
+        object->has_guard = is_ours && (is_json ? shown_read_json(text_of(value), &object->guard)
+                                                : guard_read(text_of(value), &object->guard));
+    }
+    freeReplyObject(type);
+    freeReplyObject(value);
+    return done;
+}
+
+// --- effects ---
+
+static bool ask(const struct shown *shown, const struct effect *effect, struct buf *key,
+                struct buf *tombstone, struct err *err)
+{
+    buf_clear(key);
+    mapping_write_key(key, effect->table, effect->row);
+    shown_write_tombstone(tombstone, buf_bytes(key));
+    struct slice buried[] = {slice_of_str("GET"), buf_bytes(tombstone)};
+    return shown_ask(shown->pipeline, buf_bytes(key), shown->is_json, err) &&
+           pipeline_add(shown->pipeline, 2, buried, err);
 }
 
 static bool hear(const struct shown *shown, const struct effect *effect, bool *is_shown,
                  struct err *err)
 {
-    redisReply *replies[REPLIES] = {NULL};
-    bool done = true;
-    for (size_t i = 0; done && i < REPLIES; i++)
-        done = pipeline_next_any(shown->pipeline, &replies[i], err) && check_reply(replies[i], err);
-    if (done)
-        *is_shown = shows(shown, effect, replies);
-    for (size_t i = 0; i < REPLIES; i++)
-        freeReplyObject(replies[i]);
+    struct guard own = guard_of(shown->batch, effect);
+    struct shown_object object;
+    redisReply *tombstone = NULL;
+    bool done = shown_hear(shown->pipeline, shown->is_json, &object, err) &&
+                next_answer(shown->pipeline, &tombstone, err);
+    if (done && !object.exists)
+        object.has_guard = guard_read(text_of(tombstone), &object.guard);
+    *is_shown = done && object.has_guard && guard_shows(&object.guard, &own);
+    freeReplyObject(tombstone);
     return done;
 }
 

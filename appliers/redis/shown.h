@@ -27,6 +27,19 @@ void shown_append_json(struct buf *object, struct slice guard);
 // Reads the guard out of the end of a JSON string that shown_append_json wrote.
 bool shown_read_json(struct slice end, struct guard *guard);
 
+// What is at a key. Of another type than the format says: it has no guard.
+struct shown_object {
+    bool exists;
+    bool has_guard;
+    struct guard guard;
+};
+
+// Asks for a key; each answer is heard in the order of the questions.
+MUST_CHECK bool shown_ask(struct pipeline *pipeline, struct slice key, bool is_json,
+                          struct err *err);
+MUST_CHECK bool shown_hear(struct pipeline *pipeline, bool is_json, struct shown_object *object,
+                           struct err *err);
+
 // Leaves out of the effects those that the target shows. What was asked for stays as it is until
 // EXEC, as only the owner of the checkpoints, which are watched, writes it.
 MUST_CHECK bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,

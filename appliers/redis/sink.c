@@ -15,6 +15,7 @@
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/shown.h"
+#include "appliers/redis/truncate.h"
 #include "common/crash.h"
 #include "common/mem.h"
 #include "record/number_text.h"
@@ -168,6 +169,38 @@ bool pipeline_skip(struct pipeline *pipeline, size_t n, struct err *err)
         if (pipeline->context->err)
             return false;
     }
+    return done;
+}
+
+// Redis goes on behind a command that failed in EXEC: what the others wrote stays.
+static bool check_executed(const redisReply *reply, struct err *err)
+{
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type == REDIS_REPLY_ERROR) {
+            reply_fail(err, reply->element[i]->str);
+            err->class = ERR_REFUSED;
+            return err_wrap(err, "one command of a transaction failed, the others were written "
+                                 "(Redis does not roll back)");
+        }
+    return true;
+}
+
+bool pipeline_read_exec(struct pipeline *pipeline, bool *raced, struct err *err)
+{
+    redisReply *reply;
+    CRASH_POINT(redis_sent);
+    if (!pipeline_skip(pipeline, pipeline->n_pending - 1, err)) {
+        struct err ignored; // EXECABORT: that the transaction did not take place
+        if (!pipeline->context->err && pipeline_next(pipeline, &reply, &ignored))
+            freeReplyObject(reply);
+        return false;
+    }
+    if (!pipeline_next(pipeline, &reply, err))
+        return false;
+    CRASH_POINT(redis_executed);
+    *raced = reply->type == REDIS_REPLY_NIL;
+    bool done = *raced || check_executed(reply, err);
+    freeReplyObject(reply);
     return done;
 }
 
@@ -526,39 +559,6 @@ static bool send_batch(struct sink *sink, const char *group, const struct batch 
            pipeline_add(&sink->pipeline, 1, exec, err);
 }
 
-// Redis goes on behind a command that failed in EXEC: what the others wrote stays.
-static bool check_executed(const redisReply *reply, struct err *err)
-{
-    for (size_t i = 0; i < reply->elements; i++)
-        if (reply->element[i]->type == REDIS_REPLY_ERROR) {
-            reply_fail(err, reply->element[i]->str);
-            err->class = ERR_REFUSED;
-            return err_wrap(err, "one command of a transaction failed, the others were written "
-                                 "(Redis does not roll back)");
-        }
-    return true;
-}
-
-// Reads what send_batch has sent. *raced: EXEC did nothing, as a watched key was written.
-static bool read_batch(struct sink *sink, bool *raced, struct err *err)
-{
-    redisReply *reply;
-    CRASH_POINT(redis_sent);
-    if (!pipeline_skip(&sink->pipeline, sink->pipeline.n_pending - 1, err)) {
-        struct err ignored; // EXECABORT: that the transaction did not take place
-        if (!sink->pipeline.context->err && pipeline_next(&sink->pipeline, &reply, &ignored))
-            freeReplyObject(reply);
-        return false;
-    }
-    if (!pipeline_next(&sink->pipeline, &reply, err))
-        return false;
-    CRASH_POINT(redis_executed);
-    *raced = reply->type == REDIS_REPLY_NIL;
-    bool done = *raced || check_executed(reply, err);
-    freeReplyObject(reply);
-    return done;
-}
-
 // All effects, less those that the target shows.
 static bool choose_effects(struct sink *sink, const struct batch *batch, struct err *err)
 {
@@ -577,14 +577,16 @@ static bool redis_apply(struct sink *sink, const char *group, const char *owner,
                         const struct batch *batch, struct err *err)
 {
     if (batch->truncation.table)
-        return err_set(err, ERR_UNSUPPORTED, "a truncation is not applied by this version");
+        return truncate_apply(
+            &(struct truncate){&sink->pipeline, group, owner, batch, sink->is_json}, err);
     if (!check_batch(sink, batch, err))
         return false;
     for (int tries = 0; tries < TRIES; tries++) {
         bool raced = false;
         if (!checkpoint_watch(&sink->pipeline, group, owner, batch, err) ||
             !choose_effects(sink, batch, err) || !watch_patched(sink, batch, err) ||
-            !send_batch(sink, group, batch, err) || !read_batch(sink, &raced, err))
+            !send_batch(sink, group, batch, err) ||
+            !pipeline_read_exec(&sink->pipeline, &raced, err))
             return false;
         if (!raced)
             return true;

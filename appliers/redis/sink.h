@@ -31,6 +31,10 @@ MUST_CHECK bool pipeline_next(struct pipeline *pipeline, redisReply **reply, str
 // As pipeline_next, but an error reply is a reply as well.
 MUST_CHECK bool pipeline_next_any(struct pipeline *pipeline, redisReply **reply, struct err *err);
 
+// Reads the replies to all that was added, the last of which is EXEC's. *raced: it did nothing, as
+// a watched key was written.
+MUST_CHECK bool pipeline_read_exec(struct pipeline *pipeline, bool *raced, struct err *err);
+
 // Reads and forgets n replies; the first error reply among them is the fault, all n are read.
 MUST_CHECK bool pipeline_skip(struct pipeline *pipeline, size_t n, struct err *err);
 

@@ -179,6 +179,7 @@ def assert_own_shapes(pipeline):
 @each_source
 def test_tables_change_under_load(pipeline, database):
     pipeline.options["tables"]["exclude"] = "*._*"  # what the tools make for themselves
+    pipeline.options["publish"]["on_unlogged"] = "accept"
     database.sql("CREATE TABLE a (id INT PRIMARY KEY, n INT NOT NULL)",
                  "INSERT INTO a VALUES " + ", ".join(f"({number}, 0)" for number in range(ROWS)))
     publisher, *appliers = [pipeline.start_publisher(), *map(pipeline.start_applier, APPLIERS)]
@@ -207,7 +208,8 @@ def test_tables_change_under_load(pipeline, database):
 
 def test_what_stays_behind(pipeline, database):
     """As documented: a copy has the columns of the row's last change, so a dropped column stays until
-    then, and a copy of a dropped or renamed table stays."""
+    then, and a copy of a dropped or (where that is accepted) renamed table stays."""
+    pipeline.options["publish"]["on_unlogged"] = "accept"
     database.sql("CREATE TABLE t (id INT PRIMARY KEY, gone INT, n INT)",
                  "INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)", "CREATE TABLE old (id INT PRIMARY KEY)",
                  "INSERT INTO old VALUES (1)", "ALTER TABLE t DROP COLUMN gone, ADD more INT DEFAULT 5",

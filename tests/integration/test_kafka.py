@@ -180,6 +180,7 @@ def test_filters(pipeline, database):
 
 
 def test_ddl_topic(pipeline, database):
+    pipeline.options["publish"]["on_unlogged"] = "accept"
     database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "ALTER TABLE t ADD name VARCHAR(20)",
                  "INSERT INTO t VALUES (1, 'x')", "RENAME TABLE t TO u", "DROP TABLE u")
     pipeline.publish()

@@ -171,24 +171,6 @@ def test_table_without_key(pipeline, database):
     pipeline.publish()
 
 
-@each_source
-def test_truncate(pipeline, database):
-    """Stops before it, and goes on as the message advises."""
-    table_with_rows(database, 1, 3)
-    database.sql("TRUNCATE TABLE t", "INSERT INTO t VALUES (4)")
-    started = expect(pipeline.start_publisher("--until-caught-up"), DATA)
-    assert_names(started.log(), "TRUNCATE", f"{pipeline.name}.t", "offsets reset publisher --to")
-    assert published(pipeline) == [1, 2, 3]
-    pipeline.apply()
-
-    to = re.search(r"offsets reset publisher --to ([\w.:,-]+)", started.log())[1]
-    pipeline.documents("t").delete_many({})
-    pipeline.redis.delete(*pipeline.keys(f"{pipeline.name}:t:*"))
-    pipeline.offsets("reset", "publisher", "--to", to, "--yes")
-    pipeline.converge()
-    assert published(pipeline) == [1, 2, 3, 4]
-
-
 # --- configuration -----------------------------------------------------------------------------------
 
 

@@ -290,6 +290,30 @@ static void test_whole_row_needs_whole_rows(void **state)
     assert_fails(encode(fixture, CHANGE_DELETE, row, NULL, &err), &err, ERR_REFUSED);
 }
 
+static void test_truncation_goes_to_every_partition(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err;
+    fixture->table =
+        (struct table){.db = str("app"), .name = str("t"), .columns_header = str("{}")};
+    fixture->topic.n_partitions = 3;
+    assert_true(encode(fixture, CHANGE_TRUNCATE, NULL, NULL, &err));
+    assert_int_equal(fixture->n_sent, 3);
+    for (int i = 0; i < 3; i++) {
+        const struct sent *sent = &fixture->sent[i];
+        assert_int_equal(sent->partition, i);
+        assert_string_equal(sent->key, "{}");
+        assert_string_equal(sent->value, fixture->sent[0].value);
+        assert_non_null(strstr(sent->value, "{\"before\":null,\"after\":null,"));
+        assert_non_null(strstr(sent->value, "\"op\":\"t\""));
+        assert_non_null(strstr(sent->headers, "columns={};partitions=3;crc32c="));
+    }
+    fixture->n_sent = 0;
+    fixture->fail_at = 1;
+    assert_false(encode(fixture, CHANGE_TRUNCATE, NULL, NULL, &err));
+    assert_int_equal(fixture->n_sent, 1);
+}
+
 static void test_a_failure_ends_the_change(void **state)
 {
     struct fixture *fixture = *state;
@@ -318,6 +342,7 @@ int main(void)
         TEST(test_keyless_is_refused),
         TEST(test_whole_row_is_the_key),
         TEST(test_whole_row_needs_whole_rows),
+        TEST(test_truncation_goes_to_every_partition),
         TEST(test_a_failure_ends_the_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -410,6 +410,18 @@ static void test_wrong_headers_and_keys(void **state)
         &fixture->err, ERR_UNSUPPORTED);
 }
 
+// A truncation knows no columns; nothing else may do without.
+static void test_truncation_without_columns(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(read_record(fixture, "{}", str(ops[6]), "{}"));
+    assert_int_equal(fixture->change.op, CHANGE_TRUNCATE);
+    assert_int_equal(fixture->change.table->n_columns, 0);
+    assert_true(slice_eq(fixture->change.table->name, str("product")));
+    assert_fails(read_record(fixture, "{}", str(ops[2]), "{}"), &fixture->err, ERR_CORRUPT);
+    assert_fails(read_record(fixture, "{\"id\":7}", str(ops[6]), "{}"), &fixture->err, ERR_CORRUPT);
+}
+
 // As deep as the limit, and one more: 2 levels are the record's own.
 static void test_depth(void **state)
 {
@@ -442,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_flipped_bytes),
         cmocka_unit_test(test_wrong_envelopes_have_offsets),
         cmocka_unit_test(test_wrong_headers_and_keys),
+        cmocka_unit_test(test_truncation_without_columns),
         cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
