@@ -60,10 +60,12 @@ static bool run_session(struct session_run *run, bool *running, bool *progress, 
     return ok;
 }
 
-// After it was fenced, the next session finds out by whom before it writes anything.
+// After it was fenced, the next session finds out by whom before it writes anything. Once it has
+// run, a name that is not resolved may pass as well.
 static bool is_passing(const struct session_run *run, const struct err *err)
 {
-    return err->class == ERR_RETRY || (err->class == ERR_REFUSED && run->fenced && !run->replaced);
+    return err->class == ERR_RETRY || err->class == ERR_UNAVAILABLE ||
+           (err->class == ERR_REFUSED && run->fenced && !run->replaced);
 }
 
 bool publisher_run(const struct config *config, const struct publisher_options *options,

@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import threading
 import time
 
 from tests.integration.database import PASSWORD
@@ -40,9 +41,11 @@ class Pipeline:
             tables={"include": f"{self.name}.*"}, apply={"workers": 2}, log={"level": "debug"})
 
     def configure(self):
-        """Writes the configuration file, in one step: a program may be reading it. Returns its path."""
+        """Writes the configuration file, in one step: a program may be reading it, and another thread
+        writing it. Returns its path."""
         path = self.folder / "tailrace.conf"
-        os.replace(programs.write_config(self.folder / "tailrace.conf.new", self.options), path)
+        new = self.folder / f"tailrace.conf.{threading.get_ident()}"
+        os.replace(programs.write_config(new, self.options), path)
         return path
 
     # --- our programs ---------------------------------------------------------------------------

@@ -261,6 +261,23 @@ def test_target_is_not_there(pipeline, database, applier):
     assert_names(refusal(pipeline, UNAVAILABLE, f"tailrace-apply-{applier}"), "no-such-host.invalid")
 
 
+@pytest.mark.parametrize("applier", APPLIERS)
+def test_target_is_down(pipeline, database, applier):
+    """Nobody listens at an address that exists: a supervisor may try again."""
+    table_with_rows(database, 1, 1)
+    pipeline.publish()
+    pipeline.options["mongodb"]["uri"] = (
+        "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=500")
+    pipeline.options["redis"]["port"] = 1
+    assert_names(refusal(pipeline, 75, f"tailrace-apply-{applier}"), "127.0.0.1")
+
+
+def test_broker_is_down(pipeline):
+    pipeline.options["kafka"]["bootstrap.servers"] = "127.0.0.1:1"
+    assert_names(refusal(pipeline, 75), "127.0.0.1:1")
+    pipeline.assert_nothing_written()
+
+
 def test_wrong_password_of_redis(pipeline, database, folder):
     table_with_rows(database, 1, 1)
     pipeline.publish()
