@@ -129,9 +129,10 @@ class Table:
     """A table and the statements about it. Its key is `id`."""
 
     def __init__(self, rng, name, is_mariadb):
-        self.rng, self.name = rng, name
+        self.rng, self.name, self.is_mariadb = rng, name, is_mariadb
         self.kinds = KINDS if is_mariadb else KINDS + (json_or_vector,)
         self.made = 0
+        self.first_names = {}  # name → the one that the column was made with
         self.columns = {}  # name → function that makes a value
 
     def create(self):
@@ -140,7 +141,9 @@ class Table:
         return f"CREATE TABLE {self.name} (id INT PRIMARY KEY, {', '.join(parts)})"
 
     def alter(self):
-        """ALTER TABLE: a column more, somewhere, or one less."""
+        """ALTER TABLE: a column more, somewhere, one less, or one by another name."""
+        if self.rng.random() < 0.3:
+            return self._rename()
         if len(self.columns) > 1 and self.rng.random() < 0.4:
             gone = self.rng.choice(list(self.columns))
             del self.columns[gone]
@@ -164,15 +167,27 @@ class Table:
         return f"DELETE FROM {self.name} {where}"
 
     def _insert(self):
-        rows = [f"({self.rng.randint(1, KEYS)}, {', '.join(map(self._value, self.columns))})"
-                for _ in range(self.rng.randint(1, ROWS_MAX))]
-        names = ", ".join(self.columns)
         verb = self.rng.choice(("REPLACE", "INSERT IGNORE"))
-        return f"{verb} INTO {self.name} (id, {names}) VALUES {', '.join(rows)}"
+        # MariaDB logs REPLACE as an update and, with MINIMAL images, not the columns that it resets
+        all_given = verb == "REPLACE" and self.is_mariadb
+        given = [name for name in self.columns if all_given or self.rng.random() < 0.9]
+        rows = [f"({', '.join([str(self.rng.randint(1, KEYS)), *map(self._value, given)])})"
+                for _ in range(self.rng.randint(1, ROWS_MAX))]
+        return f"{verb} INTO {self.name} ({', '.join(['id', *given])}) VALUES {', '.join(rows)}"
+
+    def _rename(self):
+        old = self.rng.choice(list(self.columns))
+        new = self._new_name()
+        self.columns[new] = self.columns.pop(old)
+        self.first_names[new] = self.first_names.get(old, old)
+        return f"ALTER TABLE {self.name} RENAME COLUMN {old} TO {new}"
+
+    def _new_name(self):
+        self.made += 1
+        return f"c{self.made}"
 
     def _new_column(self):
-        name = f"c{self.made}"
-        self.made += 1
+        name = self._new_name()
         kind, self.columns[name] = self.rng.choice(self.kinds)(self.rng)
         return f"{name} {kind} NULL"
 
@@ -180,18 +195,61 @@ class Table:
         return "NULL" if self.rng.random() < 0.15 else self.columns[name]()
 
 
-def statements(rng, is_mariadb, count):
-    """The statements of one round: tables first, then `count` changes in transactions."""
-    tables = [Table(rng, f"t{i}", is_mariadb) for i in range(TABLES)]
+class Changes:
+    """Changes of the tables, in transactions of every kind."""
+
+    def __init__(self, rng, tables, is_mariadb):
+        self.rng, self.tables, self.is_mariadb = rng, tables, is_mariadb
+        self.done = 0
+
+    def change(self):
+        self.done += 1
+        return self.rng.choice(self.tables).change()
+
+    def body(self):
+        """Changes, some of them undone."""
+        for _ in range(self.rng.randint(1, 6)):
+            yield self.change()
+            if self.rng.random() < 0.15:
+                yield from self.undone()
+
+    def undone(self, names=("s", "t", "`S p`")):
+        name, *others = self.rng.sample(names, len(names))
+        yield f"SAVEPOINT {name}"
+        yield self.change()
+        if others and self.rng.random() < 0.3:
+            yield from self.undone(others)
+        yield f"ROLLBACK TO {name}"
+
+    def transaction(self):
+        yield "BEGIN"
+        if self.is_mariadb and self.rng.random() < 0.4:  # it then logs what is rolled back
+            yield f"CREATE OR REPLACE TEMPORARY TABLE x (a INT)"
+        yield from self.body()
+        yield self.rng.choice(("COMMIT", "COMMIT", "COMMIT", "ROLLBACK"))
+
+    def xa_transaction(self):
+        xid = f"'{self.done}', 'b', {self.rng.randint(0, 9)}"
+        yield f"XA START {xid}"
+        yield from self.body()
+        yield f"XA END {xid}"
+        if self.rng.random() < 0.3:
+            yield self.rng.choice((f"XA COMMIT {xid} ONE PHASE", f"XA ROLLBACK {xid}"))
+            return
+        yield f"XA PREPARE {xid}"
+        yield self.rng.choice((f"XA COMMIT {xid}", f"XA COMMIT {xid}", f"XA ROLLBACK {xid}"))
+
+
+def statements(rng, tables, is_mariadb, count):
+    """The statements of one round: tables first, then at least `count` changes."""
     yield from (table.create() for table in tables)
-    done = 0
-    while done < count:
+    changes = Changes(rng, tables, is_mariadb)
+    while changes.done < count:
         if rng.random() < 0.1:
             yield rng.choice(tables).alter()
-        yield "BEGIN"
-        for _ in range(rng.randint(1, 6)):
-            yield rng.choice(tables).change()
-            done += 1
-            if rng.random() < 0.1:
-                yield from ("SAVEPOINT s", rng.choice(tables).change(), "ROLLBACK TO s")
-        yield rng.choice(("COMMIT", "COMMIT", "COMMIT", "ROLLBACK"))
+        yield from changes.xa_transaction() if rng.random() < 0.3 else changes.transaction()
+
+
+def make_tables(rng, is_mariadb):
+    """The tables of one round, by name."""
+    return {name: Table(rng, name, is_mariadb) for name in (f"t{i}" for i in range(TABLES))}
