@@ -15,6 +15,8 @@ column, or the columns of the primary key, must be integers or plain text, and a
 key must not hold more than one row; and a statement must write one row event a table, as mysqlbinlog
 shows the rows of all events of a statement behind the last of them.
 
+Without row metadata (binlog_row_metadata) columns are called @1, @2.
+
 Rows of XA transactions are expected at their XA COMMIT, with its GTID and commit time; rows that the
 log itself undoes (XA ROLLBACK, ROLLBACK, ROLLBACK TO) are not. The statement RECONNECT; goes on with
 a new connection, as an XA transaction keeps its own until that is closed.
@@ -124,6 +126,10 @@ class Table:
                        ' ORDER BY ordinal_position', name)
         described = cursor.fetchall()
         self.columns = [row[0] for row in described]
+        cursor.execute('SELECT @@global.binlog_row_metadata')
+        self.shown = self.columns  # in records; without metadata by number
+        if cursor.fetchone()[0] != 'FULL':
+            self.shown = ['@%d' % (i + 1) for i in range(len(self.columns))]
         self.unsigned = ['unsigned' in row[3] for row in described]
         self.key = [i for i, row in enumerate(described) if row[2] == 'PRI']
         rules = [CONVERSIONS[row[1]] for row in described]
@@ -270,7 +276,7 @@ def match(change, before, after):
 def image_of(table, values, present):
     if values is None:
         return None
-    return {c: v for i, (c, v) in enumerate(zip(table.columns, values)) if i in present}
+    return {c: v for i, (c, v) in enumerate(zip(table.shown, values)) if i in present}
 
 
 def dump(value):
