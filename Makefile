@@ -215,7 +215,7 @@ STORM_OPTIONS = $(SECONDS:%=--seconds %) $(SEED:%=--seed %) $(SOURCE:%=--source 
 # --- targets for people ---------------------------------------------------------------------------------------------------
 
 .PHONY: help deps check test demo bench bench-decode stack-up stack-down asan ubsan tsan crash crash-points \
-	crash-sanitized fuzz hostile oracle format sample install clean
+	crash-full crash-large crash-sanitized fuzz hostile oracle format sample install clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
@@ -273,6 +273,16 @@ crash: ## a storm of SECONDS (600): all is killed, stopped, cut off; SEED=N SOUR
 	@tests/deps.sh test
 	@$(MAKE) -s -j2 all
 	@tests/crash/with_stack.sh /usr/bin/python3 -m tests.crash.storm $(STORM_OPTIONS)
+
+crash-full: ## full disks and full memory, also of Kafka and MongoDB
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 all
+	@TAILRACE_MARKS= tests/crash/run.sh tests/crash/test_full.py
+
+crash-large: ## transactions of 5,000,000 rows and of 2 GB with kills in the middle: half an hour, 15 GB of disk
+	@tests/deps.sh test
+	@$(MAKE) -s -j2 all
+	@TAILRACE_MARKS= tests/crash/run.sh tests/crash/test_large.py
 
 crash-sanitized: ## a storm of SECONDS (60) with the address sanitizer, and one with that for undefined behaviour
 	@tests/deps.sh test

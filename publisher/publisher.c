@@ -18,6 +18,7 @@
 
 #define FIRST_WAIT_MS 1000
 #define MOST_WAIT_MS 30000
+#define TRANSACTION_LEAST ((uint64_t)32768) // bytes of a Kafka transaction
 
 // Of no other run: a number of a process means little where each runs in a container.
 static void name_instance(struct session_run *run)
@@ -68,11 +69,21 @@ static bool is_passing(const struct session_run *run, const struct err *err)
            (err->class == ERR_REFUSED && run->fenced && !run->replaced);
 }
 
+// A transaction that the brokers did not take within transaction.timeout.ms would fail for ever.
+static void shrink_transactions(struct session_run *run)
+{
+    uint64_t bytes = run->transaction_bytes / 4;
+    if (run->transaction_bytes > TRANSACTION_LEAST)
+        run->transaction_bytes = bytes > TRANSACTION_LEAST ? bytes : TRANSACTION_LEAST;
+}
+
 bool publisher_run(const struct config *config, const struct publisher_options *options,
                    struct err *err)
 {
-    struct session_run run = {
-        .config = config, .options = options, .started_ms = clock_steady_ms()};
+    struct session_run run = {.config = config,
+                              .options = options,
+                              .started_ms = clock_steady_ms(),
+                              .transaction_bytes = config->publish.transaction_bytes};
     struct backoff backoff = {.first_ms = FIRST_WAIT_MS, .most_ms = MOST_WAIT_MS};
     bool running = false;
     bool progress;
@@ -85,6 +96,8 @@ bool publisher_run(const struct config *config, const struct publisher_options *
             break;
         if (progress)
             backoff_reset(&backoff);
+        else
+            shrink_transactions(&run);
         log_warn("session ended, trying again",
                  LOG_FIELDS(log_str("reason", err->text),
                             log_u64("wait_ms", backoff_next_ms(&backoff))));

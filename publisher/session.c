@@ -49,6 +49,14 @@ static void fill_checkpoint(struct session *session, const struct position *posi
     memcpy(checkpoint->instance, session->run->instance, sizeof checkpoint->instance);
 }
 
+// Slowly: what the brokers did not take in time they may not take yet.
+static void grow_transactions(struct session *session)
+{
+    uint64_t *bytes = &session->run->transaction_bytes;
+    uint64_t most = session->config->publish.transaction_bytes;
+    *bytes = *bytes + *bytes / 8 < most ? *bytes + *bytes / 8 : most;
+}
+
 // Commits what was sent with session->checkpoint.
 static bool commit_checkpoint(struct session *session, bool running, struct err *err)
 {
@@ -66,6 +74,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
     if (!producer_commit(session->producer, &message, STOP_MS, err))
         return false;
     CRASH_POINT(publish_committed);
+    grow_transactions(session);
     session->committed_ms = clock_steady_ms();
     session->commit_took_ms = session->committed_ms - begun_ms;
     session->begun_ms = 0;
@@ -104,7 +113,7 @@ static bool is_due(struct session *session, enum reader_kind kind)
     if (session->begun_ms == 0)
         session->begun_ms = now_ms;
     return kind == READER_IDLE ||
-           producer_open_bytes(session->producer) >= publish->transaction_bytes ||
+           producer_open_bytes(session->producer) >= session->run->transaction_bytes ||
            now_ms - session->begun_ms >= transaction_ms(session);
 }
 

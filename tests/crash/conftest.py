@@ -5,3 +5,7 @@
 from tests.integration.conftest import (client, database, figures, folder, pipeline,
                                         pytest_runtest_makereport, pytest_sessionfinish,
                                         pytest_terminal_summary, pytest_unconfigure, source)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: not in `make test`")

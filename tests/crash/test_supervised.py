@@ -59,6 +59,26 @@ def test_applier_started_before_the_primary_is_elected(pipeline):
     assert TRY_AGAIN in codes
 
 
+@pytest.mark.parametrize("program", ["publish", "apply-redis"])
+def test_started_while_a_broker_is_down(pipeline, database, program):
+    """The partitions that it led are there and have no leader; they come back with it."""
+    database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    pipeline.publish()
+    with Cluster("kafka") as cluster:
+        leader = pipeline.topics.metadata()[f"{pipeline.name}.checkpoint"].partitions[0].leader
+        node = cluster.nodes["kafka-a" if leader == 2 else "kafka-b"]
+        node.kill()
+        started = pipeline.start(f"tailrace-{program}", "--until-caught-up")
+        end = time.monotonic() + 15
+        while started.alive() and time.monotonic() < end:
+            time.sleep(0.1)
+        assert started.alive() or started.process.returncode == TRY_AGAIN, started.log()
+        node.start()
+        started.end()
+        wait.until(lambda: len(pipeline.topics.admin.list_topics(timeout=5).brokers) == 2, "both brokers")
+    pipeline.converge()
+
+
 def test_publisher_that_was_silent_goes_on(pipeline, database):
     """Its transaction was aborted by the broker, which is no other publisher's doing."""
     pipeline.options["kafka"].update({"transaction.timeout.ms": 1500, "message.timeout.ms": 1500,

@@ -110,6 +110,12 @@ kafka_spawn() { # NODE CLASS ARG…
         -Dlog4j2.configurationFile="$here/kafka-log4j2.properties" -cp "$kafka_dir/lib/*" "$@"
 }
 
+# tool CLASS ARG…: one of Kafka's command line tools
+tool() {
+    exec java -Xmx128m -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$here/kafka-log4j2.properties" \
+        -cp "$kafka_dir/lib/*" "$@"
+}
+
 format() { # NODE
     kafka_spawn "$1" kafka.tools.StorageTool format -g -t "$kafka_cluster" \
         -c "$(node_dir "$1")/server.properties"
