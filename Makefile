@@ -174,6 +174,7 @@ fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz)
 # --- the bench: programs that measure what the client libraries can do by themselves ---------------------------------------
 
 BENCH_PROGRAMS := measure read_limit live produce_limit mongodb_limit redis_limit paced_load
+BENCH_PROGRAMS += verify_limit
 
 BENCH_SRC_measure := $(COMMON)
 BENCH_SRC_read_limit := tests/bench/limit.c $(COMMON)
@@ -182,13 +183,15 @@ BENCH_SRC_produce_limit := tests/bench/limit.c tests/bench/records.c $(COMMON)
 BENCH_SRC_mongodb_limit := $(BENCH_SRC_produce_limit)
 BENCH_SRC_redis_limit := $(BENCH_SRC_produce_limit)
 BENCH_SRC_paced_load := tests/bench/limit.c $(LIVE) $(DECODE) $(RECORD) $(COMMON)
+BENCH_SRC_verify_limit := tests/bench/limit.c $(COMMON)
+BENCH_LIBS_verify_limit = $(CLIENT_LIBS) $(MONGOC_LIBS) -lhiredis
 BENCH_LIBS_read_limit := -lz
 BENCH_LIBS_live = $(CLIENT_LIBS) $(DECODE_LIBS) $(RECORD_LIBS)
 BENCH_LIBS_produce_limit := -lrdkafka
 BENCH_LIBS_mongodb_limit = $(MONGOC_LIBS)
 BENCH_LIBS_redis_limit := -lhiredis
 BENCH_LIBS_paced_load = $(BENCH_LIBS_live)
-CFLAGS_tests_bench = $(MONGOC_CFLAGS)
+CFLAGS_tests_bench = $(MONGOC_CFLAGS) $(CLIENT_CFLAGS)
 
 define bench_program
 $(BUILD)/bench/bin/$(1): $(call objects,tests/bench/$(1).c $(BENCH_SRC_$(1)))
@@ -247,6 +250,12 @@ bench-decode: ## the stage of it that decodes a file
 	@tests/deps.sh bench
 	@$(MAKE) -s -j2 all bench-programs
 	@tests/bench/bench.sh decode
+
+.PHONY: bench-verify
+bench-verify: ## how fast the copies are compared, beside the bare reading of both sides
+	@tests/deps.sh bench
+	@$(MAKE) -s -j2 all bench-programs
+	@tests/bench/bench.sh verify
 
 stack-up: ## starts the servers of the tests and leaves them running
 	@tests/deps.sh test

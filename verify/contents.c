@@ -120,5 +120,7 @@ bool contents_verify(struct run *run, struct suspects *wrong, struct err *err)
     run->wrong = wrong;
     bool done = compare_run(run, judge_group, err);
     run->wrong = NULL;
+    if (done)
+        report_end(run->report);
     return done;
 }

@@ -34,6 +34,7 @@ struct line {
     uint64_t target_rows;
     uint64_t counts[VERDICT_UNDECIDED + 1];
     bool is_cut;
+    bool is_complete; // all was compared that was to be
     struct difference *differences;
     size_t n_differences;
 };
@@ -112,6 +113,12 @@ void report_begin(struct report *report, const struct shape_list *tables, const 
     for (size_t i = 0; i < tables->n; i++)
         report->lines[report->first + i] = (struct line){
             .table = mem_strdup(tables->shapes[i].full), .target = mem_strdup(target)};
+}
+
+void report_end(struct report *report)
+{
+    for (size_t i = report->first; i < report->n_lines; i++)
+        report->lines[i].is_complete = true;
 }
 
 static struct line *line_of(const struct report *report, size_t table)
@@ -198,7 +205,8 @@ static enum outcome outcome_of(const struct line *line)
 {
     if (count_differences(line) > 0)
         return OUTCOME_DIFFERENT;
-    return line->unknown || line->counts[VERDICT_UNDECIDED] > 0 ? OUTCOME_UNKNOWN : OUTCOME_EQUAL;
+    bool is_known = line->is_complete && !line->unknown && line->counts[VERDICT_UNDECIDED] == 0;
+    return is_known ? OUTCOME_EQUAL : OUTCOME_UNKNOWN;
 }
 
 // A difference that was found stays one, whatever else could not be told.
@@ -349,7 +357,8 @@ static void put_line(struct buf *out, const struct line *line)
                line->target_rows);
     for (size_t i = VERDICT_MISSING; i <= VERDICT_UNDECIDED; i++)
         buf_printf(out, ",\"%s\":%" PRIu64, verdict_names[i], line->counts[i]);
-    buf_printf(out, ",\"complete\":%s,\"differences\":[", line->is_cut ? "false" : "true");
+    buf_printf(out, ",\"complete\":%s,\"differences\":[",
+               line->is_cut || !line->is_complete ? "false" : "true");
     for (size_t i = 0; i < line->n_differences; i++) {
         if (i)
             buf_char(out, ',');

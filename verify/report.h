@@ -18,6 +18,8 @@ void report_free(struct report *report); // takes NULL
 
 // What follows is about these tables in this target.
 void report_begin(struct report *report, const struct shape_list *tables, const char *target);
+// All of them were compared to the end: until then none is equal.
+void report_end(struct report *report);
 
 void report_rows(struct report *report, size_t table, uint64_t source, uint64_t target);
 // The rest of the table's differences was not looked at.

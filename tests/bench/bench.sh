@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [all|decode]: measures every stage, or only decoding, on servers of its own in build/bench-stack,
+# bench.sh [all|decode|verify]: measures every stage, only decoding, or the comparison, on servers of its own in build/bench-stack,
 # and prints tables; docs/performance.md explains them. Raw figures: build/bench/bench.json.
 #
 #   BENCH_TRANSACTIONS  of sysbench oltp_write_only in the backlog, four row changes each (50000)
 #   BENCH_RUNS          of each stage; the tables show medians (1)
 #   BENCH_SECONDS       of each measurement of latency (6)
+#   BENCH_ROWS          of the table that is compared (400000)
 #
 # Exit 0 when everything was measured, whatever the figures. Nothing is left running.
 set -euo pipefail
@@ -16,10 +17,10 @@ unset TAILRACE_TEST_{MYSQL,MARIADB,KAFKA,MONGODB,REDIS} # never with servers tha
 stack=tests/stack/stack
 stage=${1:-all}
 case $stage in
-all) servers='mysql kafka mongodb redis' ;;
+all | verify) servers='mysql kafka mongodb redis' ;;
 decode) servers=mysql ;;
 *)
-    echo "usage: tests/bench/bench.sh [all|decode]" >&2
+    echo "usage: tests/bench/bench.sh [all|decode|verify]" >&2
     exit 64
     ;;
 esac
@@ -44,4 +45,8 @@ trap 'exit 143' TERM HUP
 $stack start $servers
 # shellcheck disable=SC2086 # a list of names
 eval "$($stack env $servers)"
-PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m tests.bench.bench "$stage"
+export PYTHONDONTWRITEBYTECODE=1
+case $stage in
+verify) /usr/bin/python3 -m tests.bench.verify ;;
+*) /usr/bin/python3 -m tests.bench.bench "$stage" ;;
+esac

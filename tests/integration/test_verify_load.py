@@ -66,12 +66,13 @@ class Changes:
 
 
 class Kills:
-    """An applier that is killed every few seconds and started again."""
+    """An applier that is killed every few seconds and started again; and the publisher, started again
+    should it end, as a supervisor does."""
 
     def __init__(self, pipeline, applier):
-        self.pipeline, self.applier = pipeline, applier
         self.ended = threading.Event()
         self.program = pipeline.start_applier(applier)
+        self.publisher = pipeline.start_publisher()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.n = 0
 
@@ -90,6 +91,8 @@ class Kills:
             self.program.kill()
             self.n += 1
             self.program.start()
+            if not self.publisher.alive():
+                self.publisher.start()
 
 
 def create(database):
@@ -120,7 +123,6 @@ def test_under_load(pipeline, target, figures):
     create(pipeline.database)
     pipeline.publish()
     pipeline.apply(target)
-    pipeline.start_publisher()
     begin = time.monotonic()
     with Kills(pipeline, target) as kills, Changes(pipeline.database) as changes:
         runs = verify_for(pipeline, target, SECONDS / 4, set())
