@@ -46,7 +46,7 @@ REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/sho
 	appliers/redis/truncate.c
 VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/mysql.c \
-	verify/recheck.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
+	verify/recheck.c verify/repair.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
 	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-dead-letters tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis

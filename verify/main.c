@@ -6,6 +6,7 @@
 #include "common/stop.h"
 #include "verify/contents.h"
 #include "verify/fence.h"
+#include "verify/repair.h"
 #include "verify/report.h"
 #include "verify/throttle.h"
 
@@ -25,6 +26,12 @@ static const struct cli_option options[] = {
     {"target", 0, "NAMES", "mongodb, redis, or both with a comma between; default: both",
      AT(run.targets), NULL},
     {"json", 0, "FILE", "writes the report as JSON too; - is standard output", AT(run.json), NULL},
+    {"repair", 0, NULL, "publishes again what differs, then compares it again", AT(run.repair),
+     NULL},
+    {"dry-run", 0, NULL, "--repair: only prints what would be published", AT(run.dry_run), NULL},
+    {"limit", 0, "N", "--repair: refuses more keys than this (1000) without --yes", AT(run.limit),
+     NULL},
+    {"yes", 0, NULL, "--repair: however many keys it is", AT(run.yes), NULL},
     {.name = NULL},
 };
 
@@ -82,10 +89,36 @@ static bool read_tables(struct run *run, char **operands, struct err *err)
     return done;
 }
 
+// The keys that differed, once more and from the beginning.
+static bool judge_again(struct run *run, const struct suspects *wrong, struct err *err)
+{
+    struct suspects again = {0};
+    for (size_t i = 0; i < wrong->n; i++) {
+        const struct suspect *suspect = &wrong->items[i];
+        suspects_add(&again, &run->tables.shapes[suspect->table], suspect->table, suspect->key,
+                     suspect->cells);
+    }
+    report_repaired(run->report);
+    bool done = contents_judge(run, &again, err);
+    suspects_deinit(&again);
+    return done;
+}
+
+static bool verify_contents(struct run *run, struct err *err)
+{
+    struct suspects wrong = {0};
+    bool done = contents_verify(run, run->options->repair ? &wrong : NULL, err);
+    if (done && wrong.n > 0)
+        done = repair_run(run, &wrong, stdout, err) &&
+               (run->options->dry_run || judge_again(run, &wrong, err));
+    suspects_deinit(&wrong);
+    return done;
+}
+
 static bool verify_target(struct run *run, const struct target_driver *driver, struct err *err)
 {
     run->driver = driver;
-    bool done = driver->open(run->config, &run->target, err) && contents_verify(run, NULL, err);
+    bool done = driver->open(run->config, &run->target, err) && verify_contents(run, err);
     driver->close(run->target);
     run->target = NULL;
     return done;
@@ -131,7 +164,7 @@ int main(int argc, char **argv)
     const struct cli cli = {
         .program = "tailrace-verify",
         .purpose = "compares the targets with the source, value by value",
-        .synopsis = "[-c FILE] [--target NAMES] [DB.TABLE | GLOB …]",
+        .synopsis = "[-c FILE] [--target NAMES] [--repair [--dry-run]] [DB.TABLE | GLOB …]",
         .options = options,
         .into = &arguments,
     };

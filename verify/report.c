@@ -33,6 +33,7 @@ struct line {
     uint64_t source_rows;
     uint64_t target_rows;
     uint64_t counts[VERDICT_UNDECIDED + 1];
+    uint64_t repaired; // differences that were published again, and then looked at again
     bool is_cut;
     bool is_complete; // all was compared that was to be
     struct difference *differences;
@@ -105,6 +106,12 @@ void report_free(struct report *report)
     free(report);
 }
 
+static uint64_t count_differences(const struct line *line)
+{
+    return line->counts[VERDICT_MISSING] + line->counts[VERDICT_EXTRA] +
+           line->counts[VERDICT_DIFFERENT];
+}
+
 void report_begin(struct report *report, const struct shape_list *tables, const char *target)
 {
     report->first = report->n_lines;
@@ -113,6 +120,19 @@ void report_begin(struct report *report, const struct shape_list *tables, const 
     for (size_t i = 0; i < tables->n; i++)
         report->lines[report->first + i] = (struct line){
             .table = mem_strdup(tables->shapes[i].full), .target = mem_strdup(target)};
+}
+
+void report_repaired(struct report *report)
+{
+    for (size_t i = report->first; i < report->n_lines; i++) {
+        struct line *line = &report->lines[i];
+        line->repaired += count_differences(line);
+        for (size_t k = 0; k < line->n_differences; k++)
+            difference_deinit(&line->differences[k]);
+        line->n_differences = 0;
+        line->counts[VERDICT_MISSING] = line->counts[VERDICT_EXTRA] = 0;
+        line->counts[VERDICT_DIFFERENT] = line->counts[VERDICT_UNDECIDED] = 0;
+    }
 }
 
 void report_end(struct report *report)
@@ -135,12 +155,6 @@ void report_rows(struct report *report, size_t table, uint64_t source, uint64_t 
 void report_cut(struct report *report, size_t table)
 {
     line_of(report, table)->is_cut = true;
-}
-
-static uint64_t count_differences(const struct line *line)
-{
-    return line->counts[VERDICT_MISSING] + line->counts[VERDICT_EXTRA] +
-           line->counts[VERDICT_DIFFERENT];
 }
 
 bool report_is_full(const struct report *report, size_t table)
@@ -203,7 +217,7 @@ void report_fact(struct report *report, const char *what, struct slice source, s
 
 static enum outcome outcome_of(const struct line *line)
 {
-    if (count_differences(line) > 0)
+    if (count_differences(line) > 0 || line->is_cut)
         return OUTCOME_DIFFERENT;
     bool is_known = line->is_complete && !line->unknown && line->counts[VERDICT_UNDECIDED] == 0;
     return is_known ? OUTCOME_EQUAL : OUTCOME_UNKNOWN;
@@ -273,6 +287,8 @@ static void print_line(FILE *out, const struct line *line, int width)
         fprintf(out, ": %s", line->unknown);
     if (line->counts[VERDICT_UNDECIDED])
         fprintf(out, ": %" PRIu64 " keys never rested", line->counts[VERDICT_UNDECIDED]);
+    if (line->repaired)
+        fprintf(out, "; %" PRIu64 " keys were published again", line->repaired);
     if (line->is_cut)
         fprintf(out, ", and more: the rest was not looked at key by key");
     fputc('\n', out);
@@ -357,6 +373,7 @@ static void put_line(struct buf *out, const struct line *line)
                line->target_rows);
     for (size_t i = VERDICT_MISSING; i <= VERDICT_UNDECIDED; i++)
         buf_printf(out, ",\"%s\":%" PRIu64, verdict_names[i], line->counts[i]);
+    buf_printf(out, ",\"repaired\":%" PRIu64, line->repaired);
     buf_printf(out, ",\"complete\":%s,\"differences\":[",
                line->is_cut || !line->is_complete ? "false" : "true");
     for (size_t i = 0; i < line->n_differences; i++) {

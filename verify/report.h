@@ -20,6 +20,8 @@ void report_free(struct report *report); // takes NULL
 void report_begin(struct report *report, const struct shape_list *tables, const char *target);
 // All of them were compared to the end: until then none is equal.
 void report_end(struct report *report);
+// What was found of them was published again and is looked at anew.
+void report_repaired(struct report *report);
 
 void report_rows(struct report *report, size_t table, uint64_t source, uint64_t target);
 // The rest of the table's differences was not looked at.

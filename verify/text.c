@@ -4,6 +4,7 @@
 #include "verify/text.h"
 
 #include "common/mem.h"
+#include "record/json_writer.h"
 #include "record/number_text.h"
 #include "verify/source.h"
 #include "verify/json.h"
@@ -531,6 +532,7 @@ static bool is_bare(const struct shape_column *column)
            column->kind == KIND_GEOMETRY || column->kind == KIND_VECTOR;
 }
 
+// To the byte as the publisher writes it: it is given to tailrace-snapshot.
 void text_put_record_key(struct buf *out, const struct shape *shape, const struct cell *key)
 {
     struct buf part = {0};
@@ -538,7 +540,7 @@ void text_put_record_key(struct buf *out, const struct shape *shape, const struc
     for (size_t i = 0; i < shape->n_key; i++) {
         const struct shape_column *column = &shape->columns[shape->key[i]];
         buf_char(out, i ? ',' : '{');
-        json_put_string(out, slice_of_str(column->name));
+        json_write_string(out, slice_of_str(column->name));
         buf_char(out, ':');
         buf_clear(&part);
         if (key[i].is_null)
@@ -549,7 +551,7 @@ void text_put_record_key(struct buf *out, const struct shape *shape, const struc
         if (key[i].is_null || is_bad || is_bare(column))
             buf_slice(out, buf_bytes(&part));
         else
-            json_put_string(out, buf_bytes(&part));
+            json_write_string(out, buf_bytes(&part));
     }
     buf_char(out, '}');
     buf_deinit(&part);

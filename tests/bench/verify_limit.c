@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // verify_limit HOST PORT mongodb URI | verify_limit HOST PORT redis HOST PORT: sbtest.sbtest1 read
 // from end to end out of MySQL and out of a target at the same time, a thread each, by the client
-// libraries alone, nothing compared: SELECT * row by row; find() in batches of 16 MiB, each document
+// libraries alone, nothing compared: SELECT * row by row; find() in batches of 16 MiB, documents
 // only counted; SCAN and pipelines of HGETALL, one page ahead.
 #include "tests/bench/limit.h"
 

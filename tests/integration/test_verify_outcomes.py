@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tailrace verify`: exit codes, keys of every kind, repair."""
+
+import pytest
+
+from tests.integration.verifying import DIFFERENT, EQUAL, UNKNOWN, Verify, prepare, verify
+
+KEYS = [  # column definition, key, values
+    ("a BIGINT UNSIGNED, PRIMARY KEY (a)", ["0", "18446744073709551615", "7"]),
+    ("a INT, PRIMARY KEY (a DESC)", ["-5", "0", "5"]),
+    ("a VARCHAR(40) COLLATE utf8mb4_general_ci, PRIMARY KEY (a)", ["'Huế'", "'abc'", "'B'", "'a:%b'", "''"]),
+    ("a VARCHAR(40) CHARACTER SET latin1, PRIMARY KEY (a)", ["'é'", "'z'", "'?'"]),
+    ("a VARBINARY(20), PRIMARY KEY (a)", ["x'00'", "x'ff00'", "x''", "'a:b'"]),
+    ("a BINARY(3), PRIMARY KEY (a)", ["x'000000'", "x'61'"]),
+    ("a DATE, PRIMARY KEY (a)", ["'2026-11-21'", "'0000-00-00'", "'2026-00-00'"]),
+    ("a DATETIME(3), PRIMARY KEY (a)", ["'2026-11-21 08:15:00.250'", "'1000-01-01 00:00:00'"]),
+    ("a TIMESTAMP(6) NOT NULL DEFAULT '2026-01-01 00:00:00', PRIMARY KEY (a)",
+     ["'2026-11-21 08:15:00.250001'", "'1970-01-01 00:00:01'"]),
+    ("a TIME(1), PRIMARY KEY (a)", ["'-838:59:59.0'", "'00:00:00.1'", "'12:00:00'"]),
+    ("a DECIMAL(20,10), PRIMARY KEY (a)", ["-1.5", "0", "1234567890.0000000001"]),
+    ("a YEAR, PRIMARY KEY (a)", ["2026", "0", "1901"]),
+    ("a BIT(40), PRIMARY KEY (a)", ["b'1'", "1099511627775"]),
+    ("a ENUM('z','a'), PRIMARY KEY (a)", ["'a'", "'z'"]),
+    ("a DOUBLE, PRIMARY KEY (a)", ["0.1", "-1e100", "2"]),
+    ("a FLOAT, PRIMARY KEY (a)", ["0.1", "16777216", "1e7"]),
+    ("a INT, b VARCHAR(20) COLLATE utf8mb4_bin, c DATE, PRIMARY KEY (b, c, a)",
+     ["1, 'x', '2026-01-01'", "1, 'X', '2026-01-01'", "2, 'x', '2026-01-01'", "-1, '', '2026-01-02'"]),
+    ("a INT NULL, b INT NOT NULL, UNIQUE (a), UNIQUE (b)", ["NULL, 1", "5, 2", "NULL, 3"]),
+]
+
+
+def create_keys(database):
+    """A table for each kind of key, with two rows and more in each; the value column is v."""
+    database.sql("SET SESSION sql_mode = '', time_zone = '+00:00'")
+    for n, (columns, rows) in enumerate(KEYS):
+        database.sql(f"CREATE TABLE k{n} ({columns}, v INT)",
+                     *(f"INSERT INTO k{n} VALUES ({row}, {i})" for i, row in enumerate(rows)))
+
+
+def spoil_all(pipeline):
+    """Another value in every copy, in both targets; returns how many."""
+    n = 0
+    for number, (_, rows) in enumerate(KEYS):
+        collection = pipeline.documents(f"k{number}")
+        n += collection.update_many({}, {"$inc": {"v": 100}}).modified_count
+        for key in pipeline.keys(f"{pipeline.name}:k{number}:*"):
+            pipeline.redis.hincrby(key, "v", 100)
+        assert collection.count_documents({}) == len(rows)
+    return n
+
+
+@pytest.mark.parametrize("source", ["mysql", "mariadb"], indirect=True)
+def test_keys_of_every_kind(pipeline):
+    prepare(pipeline)
+    create_keys(pipeline.database)
+    pipeline.publish()
+    pipeline.apply()
+    pipeline.options["verify"] = {"chunk_rows": 1}  # each row is a piece of its own
+    verify(pipeline)
+    n = spoil_all(pipeline)
+    report = verify(pipeline, code=DIFFERENT)
+    for target in ("mongodb", "redis"):
+        assert sum(line["different"] for line in report.tables(target)) == n
+        assert {(line["missing"], line["extra"]) for line in report.tables(target)} == {(0, 0)}
+    for n_table in range(len(KEYS)):
+        pipeline.documents(f"k{n_table}").delete_many({})
+    report = verify(pipeline, "--target", "mongodb", code=DIFFERENT)
+    assert sum(line["missing"] for line in report.tables()) == n
+
+
+def test_extra_keys_of_every_kind(pipeline):
+    """Rows that only the targets have: the source forgets its own with the binlog off."""
+    prepare(pipeline)
+    create_keys(pipeline.database)
+    pipeline.publish()
+    pipeline.apply()
+    pipeline.database.sql("SET SESSION sql_log_bin = 0",
+                          *(f"DELETE FROM k{n}" for n in range(len(KEYS))))
+    report = verify(pipeline, code=DIFFERENT)
+    for target in ("mongodb", "redis"):
+        lines = report.tables(target)
+        assert sum(line["extra"] for line in lines) == sum(len(rows) for _, rows in KEYS)
+        assert all("removal" not in one for line in lines for one in line["differences"])
+
+
+def test_impossible_keys(pipeline):
+    """Objects under keys that no row can have are named, with the statement that removes them."""
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)", "INSERT INTO t VALUES (1, 1), (2, 2)")
+    pipeline.publish()
+    pipeline.apply()
+    pipeline.documents("t").insert_many([{"_id": "1", "id": 1, "n": 1}, {"_id": {"id": 1}, "id": 1, "n": 1}])
+    pipeline.redis.hset(f"{pipeline.name}:t:01", mapping={"id": "1", "n": "1"})
+    pipeline.redis.hset(f"{pipeline.name}:t:1:2", mapping={"id": "1", "n": "1"})
+    pipeline.redis.set(f"{pipeline.name}:t:x%", "x")
+    report = verify(pipeline, code=DIFFERENT)
+    assert [(line["target"], line["missing"], line["extra"], line["different"])
+            for line in report.tables()] == [("mongodb", 0, 2, 0), ("redis", 0, 3, 0)]
+    for line in report.tables():
+        assert all(one["is"] == "extra" and one["removal"] for one in line["differences"])
+    # a string where the hash has to be
+    pipeline.redis.delete(*pipeline.keys(f"{pipeline.name}:t:*"))
+    pipeline.redis.set(f"{pipeline.name}:t:1", "x")
+    report = verify(pipeline, "--target", "redis", code=DIFFERENT)
+    assert {(key, what) for _, key, what, _ in report.found("redis")} == {
+        ('{"id":1}', "different"), ('{"id":2}', "missing")}
+
+
+def test_whole_row_tables(pipeline):
+    """Without a key: could not tell, unless whole rows are the key."""
+    prepare(pipeline)
+    pipeline.options["publish"]["keyless"] = "whole-row"
+    pipeline.database.sql("CREATE TABLE t (a INT, b VARCHAR(10))",
+                          "INSERT INTO t VALUES (1, 'x'), (1, NULL), (NULL, NULL), (1, 'x')")
+    pipeline.publish()
+    pipeline.apply("mongodb")
+    verify(pipeline, "--target", "mongodb")
+    assert pipeline.documents("t").delete_one({"b": "x"}).deleted_count == 1
+    report = verify(pipeline, "--target", "mongodb", code=DIFFERENT)
+    assert report.tables()[0]["missing"] == 1
+    pipeline.options["publish"]["keyless"] = "refuse"
+    report = verify(pipeline, "--target", "mongodb", code=UNKNOWN)
+    assert "no primary key" in report.text
+
+
+def test_exit_codes(pipeline):
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)",
+                          "CREATE TABLE u (id INT PRIMARY KEY)")
+    pipeline.publish()
+    pipeline.apply()
+    verify(pipeline, code=EQUAL)
+    assert len(verify(pipeline, f"{pipeline.name}.t", "--target", "redis").tables()) == 1
+    assert "GRANT SELECT" in verify(pipeline, "nowhere.*", code=UNKNOWN).text
+    assert Verify(pipeline, "--target", "mongo").code == 64
+    # the source is ahead, and nobody carries it on
+    pipeline.database.sql("INSERT INTO t VALUES (2)")
+    pipeline.options["verify"] = {"fence_timeout": "1s"}
+    assert "the publisher is behind" in verify(pipeline, code=UNKNOWN).text
+    pipeline.publish()
+    report = verify(pipeline, "--target", "redis", code=UNKNOWN)
+    assert "the applier of redis is" in report.text
+    pipeline.apply()
+    verify(pipeline, code=EQUAL)
+    for section, key in (("mongodb", "uri"), ("redis", "port"), ("source", "port"),
+                         ("kafka", "bootstrap.servers")):
+        before = pipeline.options[section][key]
+        pipeline.options[section][key] = {"uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500",
+                                          "port": 1, "bootstrap.servers": "127.0.0.1:1"}[key]
+        if section == "kafka":
+            pipeline.documents("t").delete_one({})
+        verify(pipeline, code=UNKNOWN)
+        pipeline.options[section][key] = before
