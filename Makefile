@@ -44,10 +44,10 @@ MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mo
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
 REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c \
 	appliers/redis/truncate.c
-VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c \
+VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c verify/counts.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/mysql.c \
 	verify/recheck.c verify/repair.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
-	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c
+	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-dead-letters tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
 PROGRAMS += tailrace-verify
@@ -124,7 +124,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/retention \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/mapping appliers/redis/mapping
-UNIT_TESTS += verify/hash verify/text
+UNIT_TESTS += verify/hash verify/text verify/total
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)

@@ -17,6 +17,7 @@
 
 #define DECIMAL_DIGITS 34
 #define DATE_DIGITS 3
+#define DECIMAL_SCALE 30 // digits behind the point at most
 #define DAY_MS 86400000
 #define FLOAT_DIGITS 9
 #define NUMBER_BYTES 96
@@ -475,6 +476,16 @@ bool bson_read_key(const struct shape *shape, struct slice key, struct arena *ar
             return false;
     }
     return !bson_iter_next(&iter);
+}
+
+bool bson_put_number(struct buf *out, struct slice typed, bool *is_null)
+{
+    const struct shape_column whole = {.kind = KIND_DECIMAL, .digits = DECIMAL_SCALE};
+    uint8_t type = typed.len > 0 ? typed.ptr[0] : 0;
+    *is_null = type == TYPE_NULL;
+    if (type != TYPE_INT32 && type != TYPE_INT64 && type != TYPE_DECIMAL && type != TYPE_STRING)
+        return false;
+    return read_part(out, &whole, type, slice_of(typed.ptr + 1, typed.len - 1));
 }
 
 // {"_id": value} as libbson prints it, without what stands around the value.

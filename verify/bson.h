@@ -37,6 +37,9 @@ MUST_CHECK bool bson_put_document(struct bson_found *found, const struct shape *
 bool bson_read_key(const struct shape *shape, struct slice key, struct arena *arena,
                    struct cell *cells);
 
+// A number without an exponent; *is_null: it is null. false: it is no number.
+bool bson_put_number(struct buf *out, struct slice typed, bool *is_null);
+
 // A value as extended JSON, for people.
 void bson_describe(struct buf *out, struct slice value);
 

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/stop.h"
 #include "verify/contents.h"
+#include "verify/counts.h"
 #include "verify/fence.h"
 #include "verify/repair.h"
 #include "verify/report.h"
@@ -26,6 +27,8 @@ static const struct cli_option options[] = {
     {"target", 0, "NAMES", "mongodb, redis, or both with a comma between; default: both",
      AT(run.targets), NULL},
     {"json", 0, "FILE", "writes the report as JSON too; - is standard output", AT(run.json), NULL},
+    {"counts", 0, NULL, "only counts: rows, totals of numeric columns, partitions", AT(run.counts),
+     NULL},
     {"repair", 0, NULL, "publishes again what differs, then compares it again", AT(run.repair),
      NULL},
     {"dry-run", 0, NULL, "--repair: only prints what would be published", AT(run.dry_run), NULL},
@@ -118,7 +121,8 @@ static bool verify_contents(struct run *run, struct err *err)
 static bool verify_target(struct run *run, const struct target_driver *driver, struct err *err)
 {
     run->driver = driver;
-    bool done = driver->open(run->config, &run->target, err) && verify_contents(run, err);
+    bool done = driver->open(run->config, &run->target, err) &&
+                (run->options->counts ? counts_verify(run, err) : verify_contents(run, err));
     driver->close(run->target);
     run->target = NULL;
     return done;

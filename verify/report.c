@@ -34,6 +34,7 @@ struct line {
     uint64_t target_rows;
     uint64_t counts[VERDICT_UNDECIDED + 1];
     uint64_t repaired; // differences that were published again, and then looked at again
+    bool differs;      // in its counts
     bool is_cut;
     bool is_complete; // all was compared that was to be
     struct difference *differences;
@@ -215,9 +216,14 @@ void report_fact(struct report *report, const char *what, struct slice source, s
         (struct fact){mem_strdup(what), copy(source), copy(target), differs};
 }
 
+void report_differs(struct report *report, size_t table)
+{
+    line_of(report, table)->differs = true;
+}
+
 static enum outcome outcome_of(const struct line *line)
 {
-    if (count_differences(line) > 0 || line->is_cut)
+    if (count_differences(line) > 0 || line->is_cut || line->differs)
         return OUTCOME_DIFFERENT;
     bool is_known = line->is_complete && !line->unknown && line->counts[VERDICT_UNDECIDED] == 0;
     return is_known ? OUTCOME_EQUAL : OUTCOME_UNKNOWN;

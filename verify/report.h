@@ -44,6 +44,7 @@ void report_column(struct report *report, struct slice column, struct slice sour
 // Any other line of a table, a count or a total; `differs` makes the outcome different.
 void report_fact(struct report *report, const char *what, struct slice source, struct slice target,
                  bool differs);
+void report_differs(struct report *report, size_t table);
 
 enum outcome report_outcome(const struct report *report);
 void report_print(const struct report *report, FILE *out);

@@ -47,6 +47,10 @@ struct target_driver {
     bool (*read_key)(const struct target *target, const struct shape *shape, struct slice key,
                      struct arena *arena, struct cell *cells);
 
+    // A numeric value without an exponent; *is_null where it is the store's own null; false: it is
+    // no number.
+    bool (*put_number)(struct buf *out, struct slice content, bool *is_null);
+
     // For people: a key, the content of an entry, the statement that removes the object.
     void (*describe_key)(struct buf *out, struct slice key);
     void (*describe)(struct buf *out, struct slice content);

@@ -296,6 +296,7 @@ const struct target_driver target_mongodb = {
     .put_row = put_row,
     .put_key = put_key,
     .read_key = read_key,
+    .put_number = bson_put_number,
     .describe_key = bson_describe,
     .describe = bson_describe,
     .put_removal = put_removal,

@@ -546,6 +546,13 @@ static void put_row(const struct target *target, struct buf *out, const struct s
         text_put_cell(out, &shape->columns[i], &cells[i], target->is_json ? TEXT_JSON : TEXT_HASH);
 }
 
+static bool put_number(struct buf *out, struct slice content, bool *is_null)
+{
+    *is_null = false;
+    buf_slice(out, content);
+    return true; // whoever adds it looks at its digits
+}
+
 static void describe(struct buf *out, struct slice content)
 {
     if (json_is_utf8(content, 4)) {
@@ -578,6 +585,7 @@ const struct target_driver target_redis = {
     .put_row = put_row,
     .put_key = put_key,
     .read_key = read_key,
+    .put_number = put_number,
     .describe_key = describe,
     .describe = describe,
     .put_removal = put_removal,

@@ -151,3 +151,31 @@ def test_exit_codes(pipeline):
             pipeline.documents("t").delete_one({})
         verify(pipeline, code=UNKNOWN)
         pipeline.options[section][key] = before
+
+
+@pytest.mark.parametrize("source", ["mysql", "mariadb"], indirect=True)
+def test_counts(pipeline):
+    """Rows and totals to the last digit; a difference that a double would not show."""
+    prepare(pipeline)
+    pipeline.database.sql(
+        "CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, price DECIMAL(40,20), flags BIT(3), made YEAR, d DOUBLE)",
+        "INSERT INTO t VALUES (18446744073709551615, 1e19, 5, 2026, 0.1), (18446744073709551614, -0.5, 2, 1999, 1),"
+        " (3, 0.00000000000000000001, NULL, NULL, NULL)")
+    pipeline.publish()
+    pipeline.apply()
+    report = verify(pipeline, "--counts")
+    facts = {fact["what"].split(": ")[1]: fact for fact in report.report["facts"]
+             if " in mongodb" in fact["what"]}
+    assert facts["total of id"]["source"] == facts["total of id"]["target"] == "36893488147419103232"
+    assert facts["total of price"]["target"] == "9999999999999999999.50000000000000000001"
+    assert facts["total of flags"]["target"] == "7" and facts["total of made"]["target"] == "4025"
+    assert facts["rows"]["target"] == "3" and "total of d" not in facts
+    partitions = [fact for what, fact in facts.items() if what.startswith("partition")]
+    assert len(partitions) == 4 and all("nothing left" in fact["target"] for fact in partitions)
+    pipeline.redis.hset(f"{pipeline.name}:t:3", "price", "0.00000000000000000002")
+    pipeline.documents("t").delete_one({"_id": 3})
+    report = verify(pipeline, "--counts", code=DIFFERENT)
+    wrong = {(fact["what"].split(" in ")[1].split(":")[0], fact["what"].split(": ")[1])
+             for fact in report.report["facts"] if fact["differs"]}
+    assert wrong == {("mongodb", "rows"), ("mongodb", "total of id"), ("mongodb", "total of price"),
+                     ("redis", "total of price")}
