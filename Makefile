@@ -21,7 +21,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 
 # --- sources, in the order of their dependencies ---------------------------------------------------------------------
 
-COMMON := common/arena.c common/backoff.c common/buf.c common/cli.c common/clock.c common/config.c common/crash.c common/err.c \
+COMMON := common/arena.c common/backoff.c common/buf.c common/check.c common/cli.c common/clock.c common/config.c common/crash.c common/err.c \
 	common/hosts.c common/log.c common/mem.c common/options.c common/stop.c
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/pending.c record/position.c record/table.c record/table_filter.c \
@@ -35,25 +35,26 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
-	publisher/publisher.c publisher/session.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
-APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/consumer.c \
+	publisher/publisher.c publisher/session.c publisher/session_check.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
+APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/check.c appliers/core/consumer.c \
 	appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/dead_letter_log.c \
 	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/main.c \
 	appliers/core/message.c appliers/core/offsets.c appliers/core/truncation.c appliers/core/worker.c
 MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
-REDIS := appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c \
+REDIS := appliers/redis/advice.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c \
 	appliers/redis/truncate.c
 VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c verify/counts.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/mysql.c \
 	verify/recheck.c verify/repair.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
 	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c
 
-PROGRAMS := tailrace tailrace-cat tailrace-dead-letters tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
+PROGRAMS := tailrace tailrace-cat tailrace-check tailrace-dead-letters tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
 PROGRAMS += tailrace-verify
 
 SRC_tailrace := cli/tailrace.c $(COMMON)
 SRC_tailrace-cat := cli/cat.c $(DECODE) $(RECORD) $(COMMON)
+SRC_tailrace-check := cli/check.c cli/call.c $(COMMON)
 SRC_tailrace-dead-letters := cli/dead_letters.c cli/call.c $(COMMON)
 SRC_tailrace-offsets := cli/offsets.c cli/call.c $(COMMON)
 SRC_tailrace-publish := publisher/main.c $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
@@ -65,6 +66,7 @@ DECODE_LIBS := -ldeflate -lzstd -lz
 RECORD_LIBS := -lyajl -lm
 LIBS_tailrace :=
 LIBS_tailrace-cat := $(DECODE_LIBS) $(RECORD_LIBS)
+LIBS_tailrace-check :=
 LIBS_tailrace-dead-letters :=
 LIBS_tailrace-offsets :=
 LIBS_tailrace-publish = $(CLIENT_LIBS) -lrdkafka $(DECODE_LIBS) $(RECORD_LIBS)

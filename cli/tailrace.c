@@ -15,6 +15,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"check", "before anything runs: is every server there and set up for this"},
     {"publish", "MySQL to Kafka"},
     {"apply mongodb", "Kafka to MongoDB"},
     {"apply redis", "Kafka to Redis"},

@@ -5,6 +5,7 @@
 #include "common/stop.h"
 #include "publisher/offsets.h"
 #include "publisher/publisher.h"
+#include "publisher/session.h"
 
 #include <string.h>
 
@@ -42,6 +43,13 @@ static const struct cli_option options[] = {
     {.name = NULL},
 };
 
+static int check(const struct config *config)
+{
+    struct check lines = {0};
+    session_check(config, &lines);
+    return check_exit_code(&lines);
+}
+
 static bool run(const struct config *config, const struct arguments *arguments,
                 const char *const *operands, size_t n_operands, struct err *err)
 {
@@ -52,8 +60,9 @@ static bool run(const struct config *config, const struct arguments *arguments,
         return offsets_show(config, &arguments->offsets, err);
     if (is_offsets && strcmp(operands[1], "reset") == 0)
         return offsets_reset(config, &arguments->offsets, err);
-    return err_set(err, ERR_USAGE,
-                   "operands are none, \"offsets show\" or \"offsets reset\"; see --help");
+    return err_set(
+        err, ERR_USAGE,
+        "operands are none, \"check\", \"offsets show\" or \"offsets reset\"; see --help");
 }
 
 int main(int argc, char **argv)
@@ -63,7 +72,8 @@ int main(int argc, char **argv)
         .program = "tailrace-publish",
         .purpose = "publishes the row changes of MySQL or MariaDB to Kafka",
         .synopsis =
-            "[-c FILE] [--standby] [--until-caught-up] | offsets show | offsets reset --to WHERE",
+            "[-c FILE] [--standby] [--until-caught-up] | check | offsets show | offsets reset --to "
+            "WHERE",
         .options = options,
         .into = &arguments,
     };
@@ -74,6 +84,11 @@ int main(int argc, char **argv)
         return cli_fail(&cli, &err);
     cli_log_init(&cli, &config);
     stop_init();
+    if (argc - first == 1 && strcmp(argv[first], "check") == 0) {
+        int code = check(&config);
+        config_free(&config);
+        return code;
+    }
     bool ok =
         run(&config, &arguments, (const char *const *)argv + first, (size_t)(argc - first), &err);
     config_free(&config);

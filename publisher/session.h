@@ -12,6 +12,7 @@
 #define TAILRACE_PUBLISHER_SESSION_H
 
 #include "binlog/wire.h"
+#include "common/check.h"
 #include "publisher/checkpoint.h"
 #include "publisher/publisher.h"
 
@@ -48,5 +49,8 @@ struct session *session_open(struct session_run *run, struct err *err);
 MUST_CHECK bool session_loop(struct session *session, bool *progress, struct err *err);
 
 void session_close(struct session *session); // takes NULL
+
+// Looks at what opening refuses, and prints a line for each. Writes nothing. In session_check.c.
+void session_check(const struct config *config, struct check *check);
 
 #endif

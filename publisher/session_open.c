@@ -127,7 +127,7 @@ static void set_target(struct session *session)
     run->target.pos = server->pos;
 }
 
-static struct topics_options topics_options_of(struct session *session)
+struct topics_options session_topics_options(struct session *session)
 {
     return (struct topics_options){
         .config = session->config,
@@ -142,7 +142,7 @@ static struct topics_options topics_options_of(struct session *session)
 // After the checkpoint is read: what it says decides which server can be read from. They are asked
 // again, as an older publisher that runs yet may have come further than they had when they were
 // asked first, and that would look like another history.
-static bool choose_server(struct session *session, struct err *err)
+bool session_choose_server(struct session *session, struct err *err)
 {
     const struct checkpoint_log *log = &session->log;
     struct pick_server **picked = &session->picked;
@@ -174,9 +174,9 @@ static bool check_all(struct session *session, struct err *err)
     if (!pick_open(&session->pick, session->config, err) ||
         !kafka_open_plain(session->config, &session->plain, err) ||
         !checkpoint_read(session->plain, session->config, &session->log, err) ||
-        !check_replaced(session, err) || !choose_server(session, err))
+        !check_replaced(session, err) || !session_choose_server(session, err))
         return false;
-    struct topics_options topics = topics_options_of(session);
+    struct topics_options topics = session_topics_options(session);
     return topics_check(&topics, err);
 }
 
@@ -186,7 +186,7 @@ static bool read_again(struct session *session, struct err *err)
 {
     checkpoint_log_deinit(&session->log);
     return checkpoint_read(session->plain, session->config, &session->log, err) &&
-           (!session->log.found || choose_server(session, err));
+           (!session->log.found || session_choose_server(session, err));
 }
 
 static bool send_message(void *into, const struct message *message, struct err *err)
@@ -206,7 +206,7 @@ static bool open_topics(struct session *session, struct err *err)
         .send = send_message,
         .into = session,
     };
-    struct topics_options options = topics_options_of(session);
+    struct topics_options options = session_topics_options(session);
     encoder_init(&session->encoder, &encoder);
     session->topics = topics_new(&options);
     return topics_special(session->topics, "checkpoint", &session->checkpoints, err) &&
@@ -285,12 +285,18 @@ void session_log_position(const char *event, const struct session *session,
     buf_deinit(&executed);
 }
 
-struct session *session_open(struct session_run *run, struct err *err)
+struct session *session_new(struct session_run *run)
 {
     struct session *session = mem_zalloc(sizeof *session);
     session->run = run;
     session->config = run->config;
     session->settled = true;
+    return session;
+}
+
+struct session *session_open(struct session_run *run, struct err *err)
+{
+    struct session *session = session_new(run);
     if (!check_all(session, err) || !open_producer(session, err) || !open_reader(session, err)) {
         session_close(session);
         return NULL;

@@ -49,6 +49,9 @@ struct session {
 };
 
 // session_open.c
+struct session *session_new(struct session_run *run); // nothing is open
+MUST_CHECK bool session_choose_server(struct session *session, struct err *err);
+struct topics_options session_topics_options(struct session *session);
 struct table_filter session_filter(const struct config *config);
 void session_log_position(const char *event, const struct session *session,
                           const struct position *position);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The common main of all appliers:
 //   tailrace-apply-NAME [-c FILE] [--until-caught-up]
+//   tailrace-apply-NAME check
 //   tailrace-apply-NAME offsets show [--json]
 //   tailrace-apply-NAME offsets reset --to WHERE [--topic GLOB] [--dry-run] [--yes]
 //   tailrace-apply-NAME dead-letters list [--json]
 //   tailrace-apply-NAME dead-letters show IDENTITY …
 //   tailrace-apply-NAME dead-letters replay IDENTITY … | --all [--dry-run] [--yes]
 #include "appliers/core/applier.h"
+#include "appliers/core/check.h"
 #include "appliers/core/dead_letters.h"
 #include "appliers/core/offsets.h"
 #include "common/cli.h"
@@ -54,10 +56,10 @@ static void use_one_arena(void)
 
 static bool wrong_operands(struct err *err)
 {
-    return err_set(
-        err, ERR_USAGE,
-        "operands are none, \"offsets show\", \"offsets reset\" or \"dead-letters list\", "
-        "\"show\", \"replay\"; see --help");
+    return err_set(err, ERR_USAGE,
+                   "operands are none, \"check\", \"offsets show\", \"offsets reset\" or "
+                   "\"dead-letters list\", "
+                   "\"show\", \"replay\"; see --help");
 }
 
 static bool run_offsets(const struct config *config, const struct sink_driver *driver,
@@ -123,8 +125,9 @@ int applier_main(const struct sink_driver *driver, int argc, char **argv)
     const struct cli cli = {
         .program = program,
         .purpose = purpose,
-        .synopsis = "[-c FILE] [--until-caught-up] | offsets show | offsets reset --to WHERE"
-                    " | dead-letters list | dead-letters show LETTER … | dead-letters replay …",
+        .synopsis =
+            "[-c FILE] [--until-caught-up] | check | offsets show | offsets reset --to WHERE"
+            " | dead-letters list | dead-letters show LETTER … | dead-letters replay …",
         .options = options,
         .into = &arguments,
     };
@@ -134,6 +137,11 @@ int applier_main(const struct sink_driver *driver, int argc, char **argv)
         return cli_fail(&cli, &err);
     cli_log_init(&cli, &config);
     stop_init();
+    if (argc - first == 1 && strcmp(argv[first], "check") == 0) {
+        int code = applier_check(&config, driver);
+        config_free(&config);
+        return code;
+    }
     bool done = run(&config, driver, &arguments, argv + first, &err);
     config_free(&config);
     return done ? 0 : cli_fail(&cli, &err);

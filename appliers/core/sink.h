@@ -13,6 +13,7 @@
 
 #include "appliers/core/batch.h"
 #include "appliers/core/guard.h"
+#include "common/check.h"
 #include "common/config.h"
 #include "common/err.h"
 #include "record/topic.h"
@@ -52,6 +53,9 @@ struct sink_driver {
     // nothing is written. ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE (not there), with what mends it.
     bool (*open)(const struct config *config, struct sink **sink, struct err *err);
     void (*close)(struct sink *sink); // takes NULL
+
+    // For `check`: lines about what is not refused and yet worth knowing. NULL: there is nothing.
+    bool (*advise)(struct sink *sink, struct check *check, struct err *err);
 
     // Takes the partition over, whoever had it; *checkpoint says where to go on. ERR_RETRY,
     // ERR_REFUSED.

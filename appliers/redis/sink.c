@@ -12,6 +12,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/redis/sink.h"
 
+#include "appliers/redis/advice.h"
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/shown.h"
@@ -615,10 +616,16 @@ static bool redis_reset(struct sink *sink, const char *group,
     return checkpoint_reset(&sink->pipeline, group, checkpoints, n_checkpoints, err);
 }
 
+static bool redis_advise(struct sink *sink, struct check *check, struct err *err)
+{
+    return advice_print(&sink->pipeline, check, err);
+}
+
 const struct sink_driver redis_driver = {
     .name = "redis",
     .open = redis_open,
     .close = redis_close,
+    .advise = redis_advise,
     .claim = redis_claim,
     .apply = redis_apply,
     .list = redis_list,
