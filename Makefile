@@ -36,6 +36,10 @@ LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c b
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_check.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
+SNAPSHOT := binlog/cell.c publisher/control.c publisher/snapshot.c publisher/snapshot_command.c publisher/snapshot_key.c \
+	publisher/snapshot_log.c publisher/snapshot_reader.c publisher/snapshot_source.c publisher/snapshot_state.c \
+	publisher/snapshot_status.c publisher/tree.c
+PUBLISHER += $(SNAPSHOT)
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/check.c appliers/core/consumer.c \
 	appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/dead_letter_log.c \
 	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/main.c \
@@ -49,7 +53,7 @@ VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c 
 	verify/recheck.c verify/repair.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
 	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c
 
-PROGRAMS := tailrace tailrace-cat tailrace-check tailrace-dead-letters tailrace-offsets tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
+PROGRAMS := tailrace tailrace-cat tailrace-check tailrace-dead-letters tailrace-offsets tailrace-snapshot tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
 PROGRAMS += tailrace-verify
 
 SRC_tailrace := cli/tailrace.c $(COMMON)
@@ -57,6 +61,7 @@ SRC_tailrace-cat := cli/cat.c $(DECODE) $(RECORD) $(COMMON)
 SRC_tailrace-check := cli/check.c cli/call.c $(COMMON)
 SRC_tailrace-dead-letters := cli/dead_letters.c cli/call.c $(COMMON)
 SRC_tailrace-offsets := cli/offsets.c cli/call.c $(COMMON)
+SRC_tailrace-snapshot := cli/snapshot.c $(COMMON)
 SRC_tailrace-publish := publisher/main.c $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-mongodb := appliers/mongodb/main.c $(MONGODB) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
 SRC_tailrace-apply-redis := appliers/redis/main.c $(REDIS) $(APPLIER) $(KAFKA) $(RECORD) $(COMMON)
@@ -69,6 +74,7 @@ LIBS_tailrace-cat := $(DECODE_LIBS) $(RECORD_LIBS)
 LIBS_tailrace-check :=
 LIBS_tailrace-dead-letters :=
 LIBS_tailrace-offsets :=
+LIBS_tailrace-snapshot :=
 LIBS_tailrace-publish = $(CLIENT_LIBS) -lrdkafka $(DECODE_LIBS) $(RECORD_LIBS)
 LIBS_tailrace-apply-mongodb = $(MONGOC_LIBS) -lrdkafka $(RECORD_LIBS)
 LIBS_tailrace-apply-redis := -lhiredis -lrdkafka $(RECORD_LIBS)
@@ -124,7 +130,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
-	publisher/encoder publisher/checkpoint publisher/retention \
+	publisher/encoder publisher/checkpoint publisher/snapshot_log publisher/retention \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/mapping appliers/redis/mapping
 UNIT_TESTS += verify/hash verify/text verify/total
 

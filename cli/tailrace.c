@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"offsets reset", "sets the position of the publisher or of an applier"},
     {"verify", "compares the targets with the source, value by value"},
     {"dead-letters", "lists, shows and replays the changes that a target refused"},
+    {"snapshot", "copies tables (again) through the running publisher"},
     {"cat", "decodes binlog files to one JSON record a line"},
 };
 

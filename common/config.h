@@ -61,6 +61,12 @@ struct config_publish {
     uint64_t checkpoint_ms; // how often a quiet source moves its checkpoint
 };
 
+struct config_snapshot {
+    uint64_t pause_ms;    // of the stream, for one chunk
+    uint64_t share;       // of the time, in percent, while the stream is busy
+    uint64_t catch_up_ms; // how long the stream may be behind before chunks wait for it
+};
+
 struct config_tables {
     const char *include; // globs over db.table, comma-separated
     const char *exclude;
@@ -114,6 +120,7 @@ struct config {
     struct config_source source;
     struct config_kafka kafka;
     struct config_publish publish;
+    struct config_snapshot snapshot;
     struct config_tables tables;
     struct config_apply apply;
     struct config_mongodb mongodb;

@@ -68,9 +68,9 @@ const struct option_entry config_options[] = {
     NUMBER("kafka", "replication", kafka.replication, "1", 1, 100,
            "Copies of each partition of a topic that is created."),
 
-    TEXT(
-        "publish", "start", publish.start, "earliest",
-        "Where the very first start begins: earliest, latest, gtid:SET, FILE:POS or time:ISO8601."),
+    TEXT("publish", "start", publish.start, "earliest",
+         "Where the very first start begins: snapshot (all tables are copied first), earliest, "
+         "latest, gtid:SET, FILE:POS or time:ISO8601."),
     CHOICE("publish", "delivery", publish.delivery, "exactly-once", "exactly-once at-least-once",
            "exactly-once writes records and checkpoint in Kafka transactions."),
     CHOICE("publish", "keyless", publish.keyless, "refuse", "refuse whole-row",
@@ -92,6 +92,13 @@ const struct option_entry config_options[] = {
              "or after this time, or at once when the source has nothing more to read."),
     DURATION("publish", "checkpoint_time", publish.checkpoint_ms, "3s", 100, 60000,
              "How often the checkpoint moves while no row change comes."),
+
+    DURATION("snapshot", "pause", snapshot.pause_ms, "50ms", 1, 10000,
+             "How long the stream stands still for one chunk of a snapshot, at most."),
+    NUMBER("snapshot", "share", snapshot.share, "50", 1, 100,
+           "Percent of the time that snapshots get while the stream has something to read."),
+    DURATION("snapshot", "catch_up", snapshot.catch_up_ms, "10s", 100, HOUR_MS,
+             "How long the stream may be behind the source before snapshots wait for it."),
 
     TEXT("tables", "include", tables.include, "",
          "Globs over db.table, comma-separated; empty: all but the server's own."),

@@ -7,12 +7,12 @@
 #include "common/stop.h"
 #include "kafka/client.h"
 #include "kafka/partition.h"
+#include "publisher/tree.h"
 #include "record/json_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_tree.h>
 
 #define VERSION 1
 #define TOPIC_PARTITIONS_MAX 100000
@@ -68,58 +68,19 @@ void checkpoint_topic_write(struct buf *out, const struct checkpoint_topic *topi
     buf_char(out, '}');
 }
 
-static yajl_val parse(struct slice json, const char *what, struct err *err)
-{
-    char reason[256] = "";
-    char *text = mem_strndup(json.ptr, json.len);
-    yajl_val tree = yajl_tree_parse(text, reason, sizeof reason);
-    free(text);
-    if (tree && YAJL_IS_OBJECT(tree))
-        return tree;
-    yajl_tree_free(tree);
-    err_set(err, ERR_CORRUPT, "%s \"%.*s\" is no JSON object", what,
-            (int)(json.len < 200 ? json.len : 200), (const char *)json.ptr);
-    return NULL;
-}
-
-static const char *get_text(yajl_val tree, const char *name)
-{
-    const char *path[] = {name, NULL};
-    yajl_val member = yajl_tree_get(tree, path, yajl_t_string);
-    return member ? YAJL_GET_STRING(member) : NULL;
-}
-
-// -1: it is missing, or no integer from 0.
-static int64_t get_number(yajl_val tree, const char *name)
-{
-    const char *path[] = {name, NULL};
-    yajl_val member = yajl_tree_get(tree, path, yajl_t_number);
-    return member && YAJL_IS_INTEGER(member) ? YAJL_GET_INTEGER(member) : -1;
-}
-
-static bool check_version(yajl_val tree, struct err *err)
-{
-    int64_t version = get_number(tree, "version");
-    if (version > VERSION)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "version %lld, written by a later tailrace; this one knows %d",
-                       (long long)version, VERSION);
-    return version == VERSION || err_set(err, ERR_CORRUPT, "member \"version\" is missing");
-}
-
 static bool read_checkpoint(struct checkpoint *checkpoint, yajl_val tree, struct slice value,
                             struct err *err)
 {
     const char *path[] = {"running", NULL};
     yajl_val running = yajl_tree_get(tree, path, yajl_t_any);
-    const char *instance = get_text(tree, "instance");
-    int64_t alive_ms = get_number(tree, "alive_ms");
+    const char *instance = tree_text(tree, "instance");
+    int64_t alive_ms = tree_number(tree, "alive_ms");
     if (!(YAJL_IS_TRUE(running) || YAJL_IS_FALSE(running)) || !instance || alive_ms < 0)
         return err_set(err, ERR_CORRUPT, "\"running\", \"instance\" or \"alive_ms\" is missing");
     checkpoint->running = YAJL_IS_TRUE(running);
     checkpoint->alive_ms = (uint64_t)alive_ms;
-    const char *transaction = get_text(tree, "transaction");
-    const char *counts = get_text(tree, "counts");
+    const char *transaction = tree_text(tree, "transaction");
+    const char *counts = tree_text(tree, "counts");
     snprintf(checkpoint->instance, sizeof checkpoint->instance, "%s", instance);
     snprintf(checkpoint->transaction, sizeof checkpoint->transaction, "%s",
              transaction ? transaction : "");
@@ -155,9 +116,9 @@ static void remove_topic(struct checkpoint_log *log, const char *name)
 
 static bool take_topic(struct checkpoint_log *log, const char *name, yajl_val tree, struct err *err)
 {
-    int64_t partitions = get_number(tree, "partitions");
-    const char *db = get_text(tree, "db");
-    const char *table = get_text(tree, "table");
+    int64_t partitions = tree_number(tree, "partitions");
+    const char *db = tree_text(tree, "db");
+    const char *table = tree_text(tree, "table");
     if (partitions < 1 || partitions > TOPIC_PARTITIONS_MAX || !db || !table)
         return err_set(err, ERR_CORRUPT, "\"partitions\", \"db\" or \"table\" is missing or wrong");
     remove_topic(log, name);
@@ -174,10 +135,10 @@ static bool take_topic(struct checkpoint_log *log, const char *name, yajl_val tr
 static bool take_value(struct checkpoint_log *log, const char *topic, struct slice value,
                        struct err *err)
 {
-    yajl_val tree = parse(value, "value", err);
+    yajl_val tree = tree_parse(value, "value", err);
     if (!tree)
         return false;
-    bool ok = check_version(tree, err);
+    bool ok = tree_version(tree, VERSION, err);
     if (ok && topic)
         ok = take_topic(log, topic, tree, err);
     else if (ok)
@@ -186,28 +147,46 @@ static bool take_value(struct checkpoint_log *log, const char *topic, struct sli
     return ok;
 }
 
-bool checkpoint_log_take(struct checkpoint_log *log, struct slice key, struct slice value,
-                         struct err *err)
+// Records of the kinds that snapshot_log.h describes.
+static bool take_snapshot(struct checkpoint_log *log, yajl_val key, struct slice value,
+                          struct err *err)
 {
-    yajl_val tree = parse(key, "key", err);
-    if (!tree)
+    yajl_val tree = value.len > 0 ? tree_parse(value, "value", err) : NULL;
+    if (value.len > 0 && !tree)
         return false;
-    const char *kind = get_text(tree, "kind");
-    const char *topic = get_text(tree, "topic");
+    bool ok = snapshot_log_take(&log->snapshots, key, tree, value, err);
+    yajl_tree_free(tree);
+    return ok;
+}
+
+static bool take_record(struct checkpoint_log *log, yajl_val key, struct slice value,
+                        struct err *err)
+{
+    const char *kind = tree_text(key, "kind");
+    const char *topic = tree_text(key, "topic");
     bool is_topic = kind && strcmp(kind, "topic") == 0;
-    bool ok = true;
     if (!kind || (is_topic && !topic))
-        ok =
-            err_set(err, ERR_CORRUPT, "key \"" SLICE_FMT "\" has no kind or topic", SLICE_ARG(key));
-    else if (!is_topic && strcmp(kind, "checkpoint") != 0)
-        ok = err_set(err, ERR_UNSUPPORTED, "key \"" SLICE_FMT "\" is of a later tailrace",
-                     SLICE_ARG(key));
-    else if (value.len > 0)
-        ok = take_value(log, is_topic ? topic : NULL, value, err);
-    else if (is_topic)
+        return err_set(err, ERR_CORRUPT, "a key has no kind or topic");
+    if (strcmp(kind, "snapshot") == 0 || strcmp(kind, "control") == 0)
+        return take_snapshot(log, key, value, err);
+    if (!is_topic && strcmp(kind, "checkpoint") != 0)
+        return err_set(err, ERR_UNSUPPORTED, "a key of kind \"%s\" is of a later tailrace", kind);
+    if (value.len > 0)
+        return take_value(log, is_topic ? topic : NULL, value, err);
+    if (is_topic)
         remove_topic(log, topic);
     else
         log->found = false;
+    return true;
+}
+
+bool checkpoint_log_take(struct checkpoint_log *log, struct slice key, struct slice value,
+                         struct err *err)
+{
+    yajl_val tree = tree_parse(key, "key", err);
+    if (!tree)
+        return false;
+    bool ok = take_record(log, tree, value, err) || err_wrap(err, "key " SLICE_FMT, SLICE_ARG(key));
     yajl_tree_free(tree);
     return ok;
 }
@@ -218,6 +197,7 @@ void checkpoint_log_deinit(struct checkpoint_log *log)
         topic_deinit(&log->topics[i]);
     free(log->topics);
     checkpoint_deinit(&log->last);
+    snapshot_log_deinit(&log->snapshots);
     *log = (struct checkpoint_log){0};
 }
 

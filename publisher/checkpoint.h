@@ -11,6 +11,7 @@
 //         with XA transactions that are prepared: "pending":[…], see record/pending.h
 //   key   {"kind":"topic","topic":"shop.a.b"}
 //   value {"version":1,"partitions":8,"db":"a","table":"b"}
+// and those of snapshots (snapshot_log.h).
 // The last record of a key counts. A record that cannot be read is an error: to start over is never
 // a guess of ours.
 #ifndef TAILRACE_PUBLISHER_CHECKPOINT_H
@@ -18,6 +19,7 @@
 
 #include "common/buf.h"
 #include "common/config.h"
+#include "publisher/snapshot_log.h"
 #include "record/position.h"
 
 #include <librdkafka/rdkafka.h>
@@ -51,6 +53,7 @@ struct checkpoint_log {
     struct checkpoint last;
     struct checkpoint_topic *topics;
     size_t n_topics;
+    struct snapshot_log snapshots;
 };
 
 // Appends the name of the topic.

@@ -6,6 +6,7 @@
 #include "publisher/offsets.h"
 #include "publisher/publisher.h"
 #include "publisher/session.h"
+#include "publisher/snapshot_command.h"
 
 #include <string.h>
 
@@ -13,6 +14,8 @@ struct arguments {
     const char *config;
     struct publisher_options publisher;
     struct offsets_options offsets;
+    struct snapshot_options snapshot;
+    bool json;
 };
 
 static bool add_accepted(void *into, const char *argument, struct err *err)
@@ -39,7 +42,14 @@ static const struct cli_option options[] = {
     {"dry-run", 0, NULL, "offsets reset: prints what would change, changes nothing",
      AT(offsets.dry_run), NULL},
     {"yes", 0, NULL, "offsets reset: does not ask", AT(offsets.yes), NULL},
-    {"json", 0, NULL, "offsets show: one JSON object", AT(offsets.json), NULL},
+    {"where", 0, "SQL", "snapshot: only rows that fit", AT(snapshot.where), NULL},
+    {"keys", 0, "FILE", "snapshot: the rows of these keys, one a line", AT(snapshot.keys), NULL},
+    {"wait", 0, NULL, "snapshot: until it has ended", AT(snapshot.wait), NULL},
+    {"status", 0, NULL, "snapshot: what came of it", AT(snapshot.status), NULL},
+    {"pause", 0, NULL, "snapshot: stops it for now", AT(snapshot.pause), NULL},
+    {"resume", 0, NULL, "snapshot: goes on with it", AT(snapshot.resume), NULL},
+    {"cancel", 0, NULL, "snapshot: ends it", AT(snapshot.cancel), NULL},
+    {"json", 0, NULL, "offsets show, snapshot: JSON", AT(json), NULL},
     {.name = NULL},
 };
 
@@ -50,9 +60,10 @@ static int check(const struct config *config)
     return check_exit_code(&lines);
 }
 
-static bool run(const struct config *config, const struct arguments *arguments,
+static bool run(const struct config *config, struct arguments *arguments,
                 const char *const *operands, size_t n_operands, struct err *err)
 {
+    arguments->offsets.json = arguments->snapshot.json = arguments->json;
     bool is_offsets = n_operands == 2 && strcmp(operands[0], "offsets") == 0;
     if (n_operands == 0)
         return publisher_run(config, &arguments->publisher, err);
@@ -60,9 +71,11 @@ static bool run(const struct config *config, const struct arguments *arguments,
         return offsets_show(config, &arguments->offsets, err);
     if (is_offsets && strcmp(operands[1], "reset") == 0)
         return offsets_reset(config, &arguments->offsets, err);
-    return err_set(
-        err, ERR_USAGE,
-        "operands are none, \"check\", \"offsets show\" or \"offsets reset\"; see --help");
+    if (strcmp(operands[0], "snapshot") == 0)
+        return snapshot_command(config, &arguments->snapshot, operands + 1, n_operands - 1, err);
+    return err_set(err, ERR_USAGE,
+                   "operands are none, \"check\", \"offsets show\", \"offsets reset\" or "
+                   "\"snapshot\"; see --help");
 }
 
 int main(int argc, char **argv)
@@ -71,9 +84,8 @@ int main(int argc, char **argv)
     const struct cli cli = {
         .program = "tailrace-publish",
         .purpose = "publishes the row changes of MySQL or MariaDB to Kafka",
-        .synopsis =
-            "[-c FILE] [--standby] [--until-caught-up] | check | offsets show | offsets reset --to "
-            "WHERE",
+        .synopsis = "[-c FILE] [--standby] [--until-caught-up] | check | offsets show | offsets "
+                    "reset --to WHERE | snapshot …",
         .options = options,
         .into = &arguments,
     };

@@ -411,6 +411,11 @@ static void take_turns(struct producer *producer)
     producer->rk = producer->lanes[producer->turn];
 }
 
+bool producer_settle(struct producer *producer, unsigned stop_ms, struct err *err)
+{
+    return producer->transactional || flush(producer, stop_ms, err);
+}
+
 bool producer_commit(struct producer *producer, const struct message *checkpoint, unsigned stop_ms,
                      struct err *err)
 {

@@ -64,6 +64,10 @@ void producer_topic_close(struct producer_topic *topic); // takes NULL
 MUST_CHECK bool producer_send(struct producer *producer, const struct message *message,
                               struct err *err);
 
+// Waits until what was sent is acknowledged, where there are no transactions: for records that say
+// so. Errors as producer_send; ERR_STOPPED after stop_ms.
+MUST_CHECK bool producer_settle(struct producer *producer, unsigned stop_ms, struct err *err);
+
 // Makes everything sent durable together with `checkpoint`. Errors as producer_send: then nothing
 // of it is visible, or, where the answer got lost, all of it; the last checkpoint in Kafka tells
 // which. Once the stop flag is raised it waits for stop_ms at most.

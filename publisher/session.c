@@ -7,6 +7,8 @@
 #include "common/log.h"
 #include "common/stop.h"
 #include "publisher/session_state.h"
+#include "publisher/snapshot.h"
+#include "publisher/snapshot_state.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +87,9 @@ bool session_commit(struct session *session, const struct position *position, bo
                     struct err *err)
 {
     CRASH_POINT(publish_commit_due);
+    if (snapshot_state_is_dirty(&session->log.snapshots) &&
+        (!producer_settle(session->producer, STOP_MS, err) || !snapshot_state_send(session, err)))
+        return false;
     fill_checkpoint(session, position);
     return commit_checkpoint(session, running, err);
 }
@@ -108,7 +113,7 @@ static bool is_due(struct session *session, enum reader_kind kind)
     uint64_t now_ms = clock_steady_ms();
     if (!session->settled)
         return false;
-    if (!producer_is_open(session->producer))
+    if (!producer_is_open(session->producer) && !snapshot_state_is_dirty(&session->log.snapshots))
         return now_ms - session->committed_ms >= publish->checkpoint_ms;
     if (session->begun_ms == 0)
         session->begun_ms = now_ms;
@@ -175,25 +180,50 @@ static bool fail(struct session *session, struct err *err)
     return gtid[0] && !strstr(err->text, gtid) ? err_wrap(err, "GTID %s", gtid) : false;
 }
 
+// Between two transactions; *kind becomes another where rows were sent, so that a commit comes when
+// enough of them are.
+static bool work_on_snapshots(struct session *session, enum reader_kind *kind, struct err *err)
+{
+    bool worked;
+    bool is_idle = *kind == READER_IDLE;
+    if (!session->settled || stop_requested() || (!is_idle && *kind != READER_COMMIT) ||
+        reader_position(session->reader)->rows > 0)
+        return true;
+    if (!snapshots_step(session->snapshots, is_idle, &worked, err))
+        return false;
+    if (worked && snapshots_are_busy(session->snapshots))
+        *kind = READER_COMMIT;
+    return true;
+}
+
+// For a commit, or a chunk of a snapshot, as soon as nothing is left.
+static unsigned wait_ms_of(const struct session *session)
+{
+    bool is_waiting = producer_is_open(session->producer) && session->settled;
+    return is_waiting || snapshots_are_busy(session->snapshots) ? 0 : WAIT_MS;
+}
+
 bool session_loop(struct session *session, bool *progress, struct err *err)
 {
     bool until = session->run->options->until_caught_up;
     struct reader_item item = {.kind = READER_IDLE};
     *progress = false;
     while (!stop_requested() || !session->settled) {
-        bool is_waiting = producer_is_open(session->producer) && session->settled;
-        unsigned wait_ms = is_waiting ? 0 : WAIT_MS; // for a commit as soon as nothing is left
-        if (!reader_next(session->reader, wait_ms, &item, err) ||
+        if (!reader_next(session->reader, wait_ms_of(session), &item, err) ||
             !session_take(session, &item, err))
             return fail(session, err);
-        if (is_due(session, item.kind)) {
+        enum reader_kind kind = item.kind;
+        if (!work_on_snapshots(session, &kind, err))
+            return err->class == ERR_RETRY ? false : fail(session, err);
+        if (is_due(session, kind)) {
             if (!session_commit(session, reader_position(session->reader), true, err))
                 return err->class == ERR_STOPPED;
             *progress = true;
             if (item.kind != READER_IDLE) // it is behind
                 session_watch_retention(session, NULL, reader_position(session->reader));
         }
-        if (is_caught_up(session, item.kind) && until && session->settled)
+        if (is_caught_up(session, item.kind) && until && session->settled &&
+            snapshots_have_ended(session->snapshots))
             break;
     }
     if (!save(session, false, err) && err->class != ERR_STOPPED)

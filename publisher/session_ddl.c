@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "publisher/notices.h"
 #include "publisher/session_state.h"
+#include "publisher/snapshot.h"
 
 #include <string.h>
 
@@ -309,6 +310,7 @@ static bool take_rows(struct session *session, const struct ddl *ddl, struct err
 bool session_take_ddl(struct session *session, const struct ddl *ddl, struct err *err)
 {
     session->settled = false; // until its READER_COMMIT
+    snapshots_see_ddl(session->snapshots, ddl);
     buf_clear(&session->refused);
     if (!take_rows(session, ddl, err))
         return false;

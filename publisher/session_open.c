@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "kafka/client.h"
 #include "publisher/session_state.h"
+#include "publisher/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,11 +86,17 @@ static void forget_file_of_another(struct session *session)
     start->pos = 0;
 }
 
+// Tables are copied first, and the stream goes on from where the source was before that.
+static bool starts_with_snapshot(const struct session *session)
+{
+    return !session->log.found && strcmp(session->config->publish.start, "snapshot") == 0;
+}
+
 static bool find_start(struct session *session, struct err *err)
 {
+    const char *from = starts_with_snapshot(session) ? "latest" : session->config->publish.start;
     if (!session->log.found)
-        return position_find(&session->options, &session->server, session->config->publish.start,
-                             &session->start, err) ||
+        return position_find(&session->options, &session->server, from, &session->start, err) ||
                err_wrap(err, "[publish] start = %s", session->config->publish.start);
     position_copy(&session->start, &session->log.last.position);
     if (!check_filter(session, err))
@@ -177,7 +184,8 @@ static bool check_all(struct session *session, struct err *err)
         !check_replaced(session, err) || !session_choose_server(session, err))
         return false;
     struct topics_options topics = session_topics_options(session);
-    return topics_check(&topics, err);
+    return (!starts_with_snapshot(session) || snapshots_check_first(session, err)) &&
+           topics_check(&topics, err);
 }
 
 // An older publisher of this name may have committed until it was fenced: what counts is read again
@@ -209,10 +217,13 @@ static bool open_topics(struct session *session, struct err *err)
     struct topics_options options = session_topics_options(session);
     encoder_init(&session->encoder, &encoder);
     session->topics = topics_new(&options);
+    if (starts_with_snapshot(session))
+        snapshots_add_first(session);
     return topics_special(session->topics, "checkpoint", &session->checkpoints, err) &&
            (!publish->ddl_topic || topics_special(session->topics, "ddl", &session->ddl, err)) &&
            (!publish->transactions_topic ||
             topics_special(session->topics, "transactions", &session->transactions, err)) &&
+           snapshots_open(session, &session->snapshots, err) &&
            topics_record_accepted(session->topics, err);
 }
 
@@ -322,6 +333,7 @@ void session_close(struct session *session)
     }
     if (session->reader)
         reader_close(session->reader);
+    snapshots_close(session->snapshots);
     encoder_deinit(&session->encoder);
     topics_free(session->topics);
     producer_close(session->producer);

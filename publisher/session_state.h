@@ -13,6 +13,8 @@
 #include "publisher/session.h"
 #include "publisher/topics.h"
 
+struct snapshots;
+
 struct session {
     struct session_run *run;
     const struct config *config;
@@ -30,6 +32,7 @@ struct session {
     struct topic *ddl;          // NULL: not wanted
     struct topic *transactions; // NULL: not wanted
     struct encoder encoder;
+    struct snapshots *snapshots;
     struct names *names;                  // of columns, where the log has none
     struct names_source names_source;     // borrowed by the reader
     struct reader_options reader_options; // borrowed by the reader

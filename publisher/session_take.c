@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "publisher/notices.h"
 #include "publisher/session_state.h"
+#include "publisher/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -195,7 +195,7 @@ def test_no_ddl_topic(pipeline, database):
     pipeline.options["publish"]["ddl_topic"] = "false"
     database.sql("CREATE TABLE t (id INT PRIMARY KEY)")
     pipeline.publish()
-    assert pipeline.topics.names() == [f"{pipeline.name}.checkpoint"]
+    assert pipeline.topics.names() == [f"{pipeline.name}.checkpoint", f"{pipeline.name}.control"]
 
 
 def test_transactions_topic(pipeline, database):

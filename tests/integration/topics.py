@@ -81,30 +81,35 @@ class Topics:
     def read(self, suffix, isolation="read_committed", wait_for_open=True):
         """All records of the topic NAME.SUFFIX that are there now, by partition and offset. What was
         committed just now may not be visible yet, so by default open transactions are waited for."""
-        name = f"{self.name}.{suffix}"
-        data = self.metadata().get(name)
-        assert data, f"there is no topic {name}, but {self.names()}"
+        return self.read_several([suffix], isolation, wait_for_open)
+
+    def read_several(self, suffixes, isolation="read_committed", wait_for_open=True):
+        """The same for several topics, one behind the other."""
+        known = self.metadata()
+        names = [f"{self.name}.{suffix}" for suffix in suffixes]
+        for name in names:
+            assert name in known, f"there is no topic {name}, but {self.names()}"
+        places = [(name, number) for name in names for number in known[name].partitions]
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
                              "enable.auto.commit": False, "enable.partition.eof": True,
                              "isolation.level": isolation, "check.crcs": True,
                              "fetch.wait.max.ms": 10, "fetch.error.backoff.ms": 10})
         try:
-            consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING)
-                             for number in data.partitions])
-            return sorted(_read_to_end(consumer, self._ends(name, data) if wait_for_open else
-                                       dict.fromkeys(data.partitions, 0)),
-                          key=lambda record: (record.partition, record.offset))
+            consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
+            return sorted(_read_to_end(consumer, self._ends(places) if wait_for_open else
+                                       dict.fromkeys(places, 0)),
+                          key=lambda record: (record.topic, record.partition, record.offset))
         finally:
             consumer.close()
 
-    def _ends(self, name, data):
-        """partition → offset behind its last record, committed or not."""
+    def _ends(self, places):
+        """(topic, partition) → offset behind its last record, committed or not."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
                              "isolation.level": "read_uncommitted"})
         try:
-            return {number: consumer.get_watermark_offsets(TopicPartition(name, number),
-                                                           timeout=PATIENCE_S)[1]
-                    for number in data.partitions}
+            return {place: consumer.get_watermark_offsets(TopicPartition(*place),
+                                                          timeout=PATIENCE_S)[1]
+                    for place in places}
         finally:
             consumer.close()
 
@@ -123,8 +128,9 @@ def _read_to_end(consumer, ends):
                          message.timestamp()[1], message.key(), message.value(),
                          {name: value.decode() for name, value in message.headers() or []})
         elif message.error().code() == KafkaError._PARTITION_EOF:
-            if message.offset() >= ends[message.partition()]:
-                ended.add(message.partition())
+            place = message.topic(), message.partition()
+            if message.offset() >= ends[place]:
+                ended.add(place)
         else:
             raise AssertionError(str(message.error()))
 

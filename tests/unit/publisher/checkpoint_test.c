@@ -92,7 +92,7 @@ static void test_refusals(void **state)
         {"checkpoint", "{}", ERR_CORRUPT},
         {"[]", "{}", ERR_CORRUPT},
         {"{\"kind\":\"topic\"}", "{}", ERR_CORRUPT},
-        {"{\"kind\":\"snapshot\"}", "{}", ERR_UNSUPPORTED},
+        {"{\"kind\":\"later\"}", "{}", ERR_UNSUPPORTED},
         {KEY, "{", ERR_CORRUPT},
         {KEY, "{}", ERR_CORRUPT},
         {KEY, VALUE("2"), ERR_UNSUPPORTED},
