@@ -6,7 +6,6 @@
 #include "common/mem.h"
 #include "publisher/notices.h"
 #include "publisher/session_state.h"
-#include "publisher/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
