@@ -172,6 +172,15 @@ static bool explain_unreachable(const mongoc_uri_t *uri, const bson_error_t *err
     return false;
 }
 
+// A member that is being elected names itself before it takes writes.
+static bool names_other_primary(const bson_t *hello)
+{
+    bson_iter_t primary, me;
+    return bson_iter_init_find(&primary, hello, "primary") &&
+           !(bson_iter_init_find(&me, hello, "me") &&
+             strcmp(bson_iter_utf8(&primary, NULL), bson_iter_utf8(&me, NULL)) == 0);
+}
+
 static bool check_hello(const bson_t *reply, struct err *err)
 {
     bson_iter_t iter;
@@ -182,7 +191,7 @@ static bool check_hello(const bson_t *reply, struct err *err)
         return refuse_no_set(reply, err);
     bool is_secondary =
         is_set && bson_iter_init_find(&iter, reply, "isWritablePrimary") && !bson_iter_bool(&iter);
-    if (is_secondary && !bson_has_field(reply, "primary")) // as after its start
+    if (is_secondary && !names_other_primary(reply)) // as after its start
         return err_set(err, ERR_RETRY, "MongoDB: the replica set has no primary yet");
     if (is_secondary)
         return err_set(err, ERR_REFUSED,
