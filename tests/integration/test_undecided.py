@@ -174,3 +174,35 @@ def test_large_rollback_in_the_log(pipeline, database):
     assert published(pipeline) == [1, 2, 3]
     pipeline.apply()
     pipeline.assert_equal()
+
+
+@pytest.mark.parametrize("source", ["mariadb"], indirect=True)
+def test_xa_in_several_domains(pipeline, database):
+    """MariaDB's position has the last GTID of each domain: a dump that starts over for one XA transaction brings
+    again what other domains did since, which is passed over."""
+    names = [pipeline.name + "a", pipeline.name + "b"]
+
+    def insert(domain, number):
+        database.sql(f"SET SESSION gtid_domain_id = {domain}", f"INSERT INTO t VALUES ({number})")
+
+    def publish_and_expect(numbers, n_pending):
+        pipeline.publish()
+        assert published(pipeline) == numbers and len(pending(pipeline)) == n_pending
+
+    with no_leftovers(database):
+        table_with_rows(database, 1, 1)
+        prepare(database, names[0], "INSERT INTO t VALUES (2)")
+        insert(5, 3)
+        prepare(database, names[1], "INSERT INTO t VALUES (4)")
+        database.sql("FLUSH BINARY LOGS")
+        insert(7, 6)
+        publish_and_expect([1, 3, 6], 2)
+        insert(5, 7)
+        publish_and_expect([1, 3, 6, 7], 2)
+        decide(database, "COMMIT", names[1])
+        insert(0, 8)
+        publish_and_expect([1, 3, 4, 6, 7, 8], 1)
+        decide(database, "COMMIT", names[0])
+        insert(9, 10)
+        publish_and_expect([1, 2, 3, 4, 6, 7, 8, 10], 0)
+        database.sql("SET SESSION gtid_domain_id = 0")
