@@ -130,7 +130,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
-	publisher/encoder publisher/checkpoint publisher/snapshot_log publisher/retention \
+	publisher/encoder publisher/checkpoint publisher/snapshot_log publisher/retention publisher/server \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/mapping appliers/redis/mapping
 UNIT_TESTS += verify/hash verify/text verify/total
 
