@@ -17,6 +17,9 @@
 #include <strings.h>
 
 #define ERRNO_SPECIFIC_ACCESS_DENIED 1227
+#define ERRNO_SHOW_EVENTS 1220
+#define EVENT_TYPE_COLUMN 2 // of SHOW BINLOG EVENTS, from 0
+#define INFO_COLUMN 5
 #define SQL_RUNNING_COLUMN 11 // of SHOW REPLICA STATUS, from 0
 
 // A status that does not change while the GTID position is read is consistent with it; on a busy
@@ -551,12 +554,97 @@ static bool has_file(struct wire *wire, const struct server *server,
     return ok;
 }
 
+static bool fail_other_history(const struct wire *wire, const struct position *position,
+                               const char *found, struct err *err)
+{
+    return err_set(err, ERR_REFUSED,
+                   "%s: %s:%" PRIu64 " was read from this server, but %s: it was reset, restored, "
+                   "or lost the end of its binlog in a crash, and its GTIDs name other "
+                   "transactions by now; start over with `tailrace offsets reset publisher --to "
+                   "earliest` and copy the tables again with `tailrace snapshot`",
+                   wire_name(wire), position->file, position->pos, found);
+}
+
+// The last GTID of that domain and server, or of that uuid, does not go back in one history.
+static bool was_executed(const struct gtid_set *executed, const struct gtid *gtid)
+{
+    struct buf written = {0};
+    struct gtid last;
+    bool found = false;
+    if (gtid->kind == GTID_MYSQL)
+        return gtid_set_contains(executed, gtid);
+    gtid_set_write(&written, executed);
+    struct slice text = buf_bytes(&written);
+    while (next_gtid(&text, &last))
+        found |= last.domain == gtid->domain && last.server == gtid->server &&
+                 last.sequence >= gtid->sequence;
+    buf_deinit(&written);
+    return found;
+}
+
+// The GTID in "SET @@SESSION.GTID_NEXT= 'uuid:7'", "BEGIN GTID 0-1-7" or "GTID 0-1-7".
+static bool read_event_gtid(const char *info, struct gtid *gtid)
+{
+    struct err ignored;
+    const char *quote = strchr(info, '\'');
+    const char *word = strstr(info, "GTID ");
+    const char *text = quote ? quote + 1 : word ? word + 5 : "";
+    return gtid_parse(gtid, slice_of(text, strcspn(text, "' ")), &ignored);
+}
+
+// What follows the position in its file, which is there: not something that was executed before it.
+static bool check_next_event(struct wire *wire, const struct position *position, struct err *err)
+{
+    char sql[POSITION_FILE_MAX + 96];
+    struct wire_result rows;
+    struct gtid gtid;
+    bool ok = true;
+    snprintf(sql, sizeof sql, "SHOW BINLOG EVENTS IN '%s' FROM %" PRIu64 " LIMIT 1", position->file,
+             position->pos);
+    if (!wire_query(wire, sql, &rows, err))
+        return wire_last_errno(wire) == ERRNO_SHOW_EVENTS
+                   ? fail_other_history(wire, position, "no event begins there", err)
+                   : false;
+    for (size_t i = 0; i < rows.n_rows && rows.n_columns > INFO_COLUMN; i++) {
+        const char *const *row = rows.cells + i * rows.n_columns;
+        if (strncmp(row[EVENT_TYPE_COLUMN], "Gtid", 4) == 0 && row[INFO_COLUMN] &&
+            read_event_gtid(row[INFO_COLUMN], &gtid) && was_executed(&position->executed, &gtid))
+            ok = fail_other_history(wire, position, "what follows there was read before", err);
+    }
+    wire_result_deinit(&rows);
+    return ok;
+}
+
+// A server that was reset, or lost what it had not written to its disk, gives the same GTIDs to
+// other transactions. Where the position has the file of this very server, the file tells.
+static bool check_history(struct wire *wire, const struct server *server,
+                          const struct position *position, struct err *err)
+{
+    struct server_log *logs;
+    size_t n_logs;
+    if (!position->file[0] || strcmp(position->server_uuid, server->uuid) != 0)
+        return true;
+    if (!server_logs(wire, &logs, &n_logs, err))
+        return false;
+    const struct server_log *log = find_log(logs, n_logs, position->file);
+    bool ok = true;
+    if (log && position->pos > log->size_bytes)
+        ok = fail_other_history(wire, position, "the file ends before it", err);
+    else if (log)
+        ok = check_next_event(wire, position, err);
+    else if (n_logs && position_compare_files(position->file, logs[n_logs - 1].file) > 0)
+        ok = fail_other_history(wire, position, "its newest file is an older one", err);
+    free(logs);
+    return ok;
+}
+
 bool server_has(struct wire *wire, const struct server *server, const struct position *position,
                 struct err *err)
 {
     bool by_gtid = !position->file[0] || !gtid_set_is_empty(&position->executed);
     if (server->gtid_mode && by_gtid)
-        return has_gtids(wire, server, &position->executed, err);
+        return has_gtids(wire, server, &position->executed, err) &&
+               check_history(wire, server, position, err);
     if (position->file[0])
         return has_file(wire, server, position, err);
     return err_set(err, ERR_REFUSED,

@@ -145,6 +145,37 @@ def test_another_history(private_pipeline):
     assert published(pipeline) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("rows", [3, 30])
+def test_reset_and_gone_further(private_pipeline, rows):
+    """It has given the numbers that were published to other transactions, and more: the file tells."""
+    pipeline, database = private_pipeline, private_pipeline.database
+    table_with_rows(database, 1, 2)
+    pipeline.publish()
+    database.sql("RESET MASTER")
+    table_with_rows(database, 101, 100 + rows)
+    assert_names(refusal(pipeline, REFUSED), "offsets reset publisher --to earliest")
+    assert published(pipeline) == [1, 2]
+
+
+@pytest.mark.own("mysql")
+@pytest.mark.parametrize("rotates", [False, True])
+def test_reset_and_gone_further_on_mysql(pipeline, database, rotates):
+    database.sql("RESET BINARY LOGS AND GTIDS")
+    pipeline.options["publish"]["start"] = "earliest"
+    table_with_rows(database, 1, 2)
+    if rotates:
+        database.sql("FLUSH BINARY LOGS")
+    table_with_rows(database, 3, 3)
+    pipeline.publish()
+    database.sql("RESET BINARY LOGS AND GTIDS")
+    table_with_rows(database, 101, 130)
+    assert_names(refusal(pipeline, REFUSED), "was read from this server, but", "reset", "tailrace snapshot")
+    assert published(pipeline) == [1, 2, 3]
+    pipeline.offsets("reset", "publisher", "--to", "earliest", "--yes")
+    pipeline.publish()
+    assert published(pipeline) == [1, 2, 3, *range(101, 131)]
+
+
 @pytest.mark.own("mysql")
 def test_purged_on_mysql(pipeline, database):
     """A start before what the server still has. Files that were purged are nobody else's by now."""
