@@ -16,7 +16,7 @@
 #define CHECKPOINT_TAIL 2000 // records from its end in which the last checkpoint is looked for
 #define POLL_MS 10
 #define PROBE_MS 3000
-#define TOPIC_BYTES (TOPIC_NAME_MAX + 1)
+#define TOPIC_BYTES FENCE_TOPIC_BYTES
 
 struct fence {
     const struct config *config;
@@ -218,8 +218,8 @@ static bool wait_publisher(struct fence *fence, const struct position *position,
 
 // --- ends ---
 
-static bool name_topic(const struct fence *fence, const struct shape *shape,
-                       char topic[TOPIC_BYTES], struct err *err)
+bool fence_topic(const struct fence *fence, const struct shape *shape, char topic[TOPIC_BYTES],
+                 struct err *err)
 {
     struct buf name = {0};
     bool done = topic_write_table(&name, fence->config->source.name, slice_of_str(shape->db),
@@ -235,7 +235,7 @@ static bool add_gates(struct fence *fence, const struct shape *shape, struct gat
     char topic[TOPIC_BYTES];
     int32_t n_partitions;
     int64_t first;
-    if (!name_topic(fence, shape, topic, err) ||
+    if (!fence_topic(fence, shape, topic, err) ||
         !kafka_partition_count(fence->uncommitted, topic, &n_partitions, err))
         return false;
     for (int32_t i = 0; i < n_partitions; i++) {
@@ -390,6 +390,17 @@ bool fence_wait(struct fence *fence, struct run *run, const struct position *pos
     done = done && wait_applier(fence, run, &gates, until_ms, err);
     free(gates.items);
     return done;
+}
+
+bool fence_publisher(struct fence *fence, const struct position *position, struct err *err)
+{
+    return wait_publisher(fence, position,
+                          clock_steady_ms() + fence->config->verify.fence_timeout_ms, err);
+}
+
+rd_kafka_t *fence_consumer(const struct fence *fence)
+{
+    return fence->committed;
 }
 
 bool fence_server(struct fence *fence, const char **server, struct err *err)

@@ -12,6 +12,8 @@
 
 #include "verify/run.h"
 
+#include <librdkafka/rdkafka.h>
+
 MUST_CHECK bool fence_open(const struct config *config, struct fence **fence, struct err *err);
 void fence_close(struct fence *fence); // takes NULL
 
@@ -19,6 +21,16 @@ void fence_close(struct fence *fence); // takes NULL
 // ERR_UNAVAILABLE after [verify] fence_timeout: what is behind, and how far.
 MUST_CHECK bool fence_wait(struct fence *fence, struct run *run, const struct position *position,
                            const bool *tables, struct err *err);
+
+// Waits for the first part only: what the publisher has read is committed in Kafka.
+MUST_CHECK bool fence_publisher(struct fence *fence, const struct position *position,
+                                struct err *err);
+
+// Of the table's topic; and the handle that reads committed records, for simple consumers.
+#define FENCE_TOPIC_BYTES 256
+MUST_CHECK bool fence_topic(const struct fence *fence, const struct shape *shape,
+                            char topic[FENCE_TOPIC_BYTES], struct err *err);
+rd_kafka_t *fence_consumer(const struct fence *fence);
 
 // The server that the publisher read last, as its checkpoint names it.
 MUST_CHECK bool fence_server(struct fence *fence, const char **server, struct err *err);

@@ -7,6 +7,7 @@
 #include "verify/contents.h"
 #include "verify/counts.h"
 #include "verify/fence.h"
+#include "verify/messages.h"
 #include "verify/repair.h"
 #include "verify/report.h"
 #include "verify/throttle.h"
@@ -29,6 +30,8 @@ static const struct cli_option options[] = {
     {"json", 0, "FILE", "writes the report as JSON too; - is standard output", AT(run.json), NULL},
     {"counts", 0, NULL, "only counts: rows, totals of numeric columns, partitions", AT(run.counts),
      NULL},
+    {"messages", 0, NULL, "only Kafka: checksums, and the last record of each key",
+     AT(run.messages), NULL},
     {"repair", 0, NULL, "publishes again what differs, then compares it again", AT(run.repair),
      NULL},
     {"dry-run", 0, NULL, "--repair: only prints what would be published", AT(run.dry_run), NULL},
@@ -142,6 +145,8 @@ static bool verify(struct run *run, char **operands, struct err *err)
 {
     bool done = hash_key_draw(&run->key, err) && fence_open(run->config, &run->fence, err) &&
                 connect_source(run, err) && read_tables(run, operands, err);
+    if (done && run->options->messages)
+        return messages_verify(run, err);
     for (size_t i = 0; done && i < N_DRIVERS; i++)
         if (has_name(run->options->targets, drivers[i]->name))
             done = verify_target(run, drivers[i], err);

@@ -179,3 +179,23 @@ def test_counts(pipeline):
              for fact in report.report["facts"] if fact["differs"]}
     assert wrong == {("mongodb", "rows"), ("mongodb", "total of id"), ("mongodb", "total of price"),
                      ("redis", "total of price")}
+
+
+def test_messages(pipeline):
+    """Records whose checksum is wrong, and those that are not what the source holds."""
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20), d DOUBLE, j JSON)",
+                          "INSERT INTO t VALUES (1, 'a', 0.1, '[1, 2.50]'), (2, 'b', -1e-7, NULL), (3, 'c', 3, '{}')",
+                          "UPDATE t SET s = 'B' WHERE id = 2", "DELETE FROM t WHERE id = 3",
+                          "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+    pipeline.publish()
+    report = verify(pipeline, "--messages")
+    assert [line["source_rows"] for line in report.tables("kafka")] == [3, 2]
+    pipeline.database.sql("SET SESSION sql_log_bin = 0", "UPDATE t SET d = 0.2 WHERE id = 1",
+                          "INSERT INTO t VALUES (3, 'c', 3, '{}')", "DELETE FROM t WHERE id = 2")
+    report = verify(pipeline, "--messages", code=DIFFERENT)
+    assert {(table, key, what) for table, key, what, _ in report.found("kafka")} == {
+        ("t", '{"id":1}', "different"), ("t", '{"id":2}', "extra"), ("t", '{"id":3}', "missing")}
+    pipeline.topics.damage(f"{pipeline.name}.u", b'{"id":1}')
+    report = verify(pipeline, f"{pipeline.name}.u", "--messages", code=DIFFERENT)
+    assert [fact["target"].split(",")[0] for fact in report.report["facts"]] == ["1"]

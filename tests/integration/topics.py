@@ -5,7 +5,7 @@ checksum have to be."""
 import json
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from tests.integration import wait
@@ -101,6 +101,16 @@ class Topics:
                           key=lambda record: (record.topic, record.partition, record.offset))
         finally:
             consumer.close()
+
+    def damage(self, suffix, key):
+        """Sends the last record of the key once more, into its partition, with a byte more in its
+        value and the checksum as it was."""
+        record = [record for record in self.read(suffix) if record.key == key and record.value][-1]
+        value = record.value.replace(b'"query":null', b'"query":null ')
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        producer.produce(record.topic, key=key, value=value, partition=record.partition,
+                         headers=list(record.headers.items()))
+        assert producer.flush(PATIENCE_S) == 0
 
     def _ends(self, places):
         """(topic, partition) → offset behind its last record, committed or not."""
