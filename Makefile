@@ -49,9 +49,9 @@ MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mo
 REDIS := appliers/redis/advice.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c \
 	appliers/redis/truncate.c
 VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c verify/counts.c \
-	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/messages.c verify/mysql.c \
-	verify/recheck.c verify/repair.c verify/report.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
-	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c
+	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/messages.c verify/mysql.c verify/open.c \
+	verify/recheck.c verify/repair.c verify/report.c verify/resume.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
+	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c verify/watch.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-check tailrace-dead-letters tailrace-offsets tailrace-snapshot tailrace-publish tailrace-apply-mongodb tailrace-apply-redis
 PROGRAMS += tailrace-verify

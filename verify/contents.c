@@ -2,6 +2,7 @@
 // Contents: see contents.h.
 #include "verify/contents.h"
 
+#include "common/log.h"
 #include "verify/compare.h"
 #include "verify/recheck.h"
 #include "verify/report.h"
@@ -59,12 +60,29 @@ static void report_columns(struct run *run, const struct shape *shape, struct sl
     buf_deinit(&right_text);
 }
 
+static void log_difference(const struct run *run, const struct suspect *suspect)
+{
+    const struct shape *shape = &run->tables.shapes[suspect->table];
+    struct buf key = {0};
+    if (suspect->cells)
+        text_put_record_key(&key, shape, suspect->cells);
+    else
+        run->driver->describe_key(&key, suspect->key);
+    log_warn("difference",
+             LOG_FIELDS(log_str("table", shape->full), log_str("target", run->driver->name),
+                        log_slice("key", buf_bytes(&key)),
+                        log_str("is", report_verdict(suspect->verdict))));
+    buf_deinit(&key);
+}
+
 static bool report_one(struct run *run, const struct suspect *suspect, struct err *err)
 {
     const struct shape *shape = &run->tables.shapes[suspect->table];
     struct buf key = {0}, removal = {0}, source = {0}, target = {0};
     bool done = true;
     report_count(run->report, suspect->table, suspect->verdict);
+    if (run->logs_differences && suspect->verdict != VERDICT_UNDECIDED)
+        log_difference(run, suspect);
     if (!report_wants(run->report, suspect->table))
         return true;
     if (suspect->cells) {

@@ -2,19 +2,24 @@
 // tailrace-verify: whether the targets hold what the source holds. Exit 0 equal, 1 different, 2
 // could not tell: never 0 when something was not compared.
 #include "common/cli.h"
-#include "common/log.h"
+#include "common/mem.h"
 #include "common/stop.h"
 #include "verify/contents.h"
 #include "verify/counts.h"
-#include "verify/fence.h"
 #include "verify/messages.h"
+#include "verify/open.h"
 #include "verify/repair.h"
 #include "verify/report.h"
-#include "verify/throttle.h"
+#include "verify/resume.h"
+#include "verify/watch.h"
 
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define GROUP_ROWS 2000000
+#define GROUP_TABLES 200
 
 struct arguments {
     const char *config_path;
@@ -28,6 +33,11 @@ static const struct cli_option options[] = {
     {"target", 0, "NAMES", "mongodb, redis, or both with a comma between; default: both",
      AT(run.targets), NULL},
     {"json", 0, "FILE", "writes the report as JSON too; - is standard output", AT(run.json), NULL},
+    {"resume", 0, "FILE",
+     "goes on where an interrupted run stopped, and keeps in FILE how far it is", AT(run.resume),
+     NULL},
+    {"watch", 0, NULL, "goes on for ever: what changes at once, everything else slowly",
+     AT(run.watch), NULL},
     {"counts", 0, NULL, "only counts: rows, totals of numeric columns, partitions", AT(run.counts),
      NULL},
     {"messages", 0, NULL, "only Kafka: checksums, and the last record of each key",
@@ -40,60 +50,6 @@ static const struct cli_option options[] = {
     {"yes", 0, NULL, "--repair: however many keys it is", AT(run.yes), NULL},
     {.name = NULL},
 };
-
-static const struct target_driver *const drivers[] = {&target_mongodb, &target_redis};
-#define N_DRIVERS (sizeof drivers / sizeof *drivers)
-
-// Whether the comma-separated list has the name.
-static bool has_name(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *at = list; (at = strstr(at, name)); at += n)
-        if ((at == list || at[-1] == ',') && (at[n] == '\0' || at[n] == ','))
-            return true;
-    return false;
-}
-
-static bool check_targets(const char *list, struct err *err)
-{
-    size_t length = 0, n = 0;
-    for (size_t i = 0; i < N_DRIVERS; i++) {
-        if (!has_name(list, drivers[i]->name))
-            continue;
-        length += strlen(drivers[i]->name) + (n++ > 0);
-    }
-    return (n > 0 && length == strlen(list)) ||
-           err_set(err, ERR_USAGE, "--target %s: targets are mongodb and redis", list);
-}
-
-// The operands, globs over db.table, as one list with commas.
-static bool join(struct buf *out, char **operands, struct err *err)
-{
-    for (size_t i = 0; operands[i]; i++) {
-        if (strchr(operands[i], ','))
-            return err_set(err, ERR_USAGE, "%s: one glob an operand, without commas", operands[i]);
-        buf_str(out, i ? "," : "");
-        buf_str(out, operands[i]);
-    }
-    return true;
-}
-
-static bool read_tables(struct run *run, char **operands, struct err *err)
-{
-    const struct config_tables *tables = &run->config->tables;
-    const struct table_filter configured = {tables->include, tables->exclude};
-    struct buf globs = {0};
-    bool done = join(&globs, operands, err);
-    const struct table_filter asked = {buf_cstr(&globs), NULL};
-    done = done && shape_read(run->mysql, &configured, &asked, run->config->publish.keyless,
-                              &run->tables, err);
-    if (done && run->tables.n == 0)
-        done = err_set(err, ERR_UNAVAILABLE,
-                       "no table of the source fits [tables] and what was asked for, or the "
-                       "account may not read it: GRANT SELECT ON … TO the user of [source]");
-    buf_deinit(&globs);
-    return done;
-}
 
 // The keys that differed, once more and from the beginning.
 static bool judge_again(struct run *run, const struct suspects *wrong, struct err *err)
@@ -121,36 +77,88 @@ static bool verify_contents(struct run *run, struct err *err)
     return done;
 }
 
-static bool verify_target(struct run *run, const struct target_driver *driver, struct err *err)
+static bool note_equal(struct run *run, struct resume *resume, struct err *err)
+{
+    uint64_t rows;
+    for (size_t i = 0; i < run->tables.n; i++)
+        if (report_is_equal(run->report, i, &rows) &&
+            !resume_add(resume, run->driver->name, run->tables.shapes[i].full, rows, err))
+            return false;
+    return true;
+}
+
+// The tables in groups, so that what was found is kept after each: the next ones from *from on that
+// were not found equal by the run before.
+static void next_group(struct run *run, const struct shape_list *all, const struct resume *resume,
+                       size_t *from)
+{
+    uint64_t rows = 0, rows_found, at_s;
+    run->tables.n = 0;
+    for (; *from < all->n && rows < GROUP_ROWS && run->tables.n < GROUP_TABLES; ++*from) {
+        const struct shape *shape = &all->shapes[*from];
+        if (resume_has(resume, run->driver->name, shape->full, &rows_found, &at_s)) {
+            report_earlier(run->report, shape->full, run->driver->name, rows_found, at_s);
+            continue;
+        }
+        run->tables.shapes[run->tables.n++] = *shape;
+        rows += shape->rows_about;
+    }
+}
+
+static bool verify_groups(struct run *run, struct resume *resume, struct err *err)
+{
+    const struct shape_list all = run->tables;
+    bool done = true;
+    run->tables.shapes = mem_alloc((all.n + 1) * sizeof *all.shapes);
+    for (size_t from = 0; done && from < all.n;) {
+        next_group(run, &all, resume, &from);
+        done = run->tables.n == 0 || (verify_contents(run, err) && note_equal(run, resume, err));
+    }
+    free(run->tables.shapes);
+    run->tables = all;
+    return done;
+}
+
+static bool verify_target(struct run *run, const struct target_driver *driver,
+                          struct resume *resume, struct err *err)
 {
     run->driver = driver;
-    bool done = driver->open(run->config, &run->target, err) &&
-                (run->options->counts ? counts_verify(run, err) : verify_contents(run, err));
+    bool done = driver->open(run->config, &run->target, err);
+    if (done && run->options->counts)
+        done = counts_verify(run, err);
+    else if (done)
+        done = run->options->resume ? verify_groups(run, resume, err) : verify_contents(run, err);
     driver->close(run->target);
     run->target = NULL;
     return done;
 }
 
-// Of several servers only the one that the publisher reads is as far as the targets.
-static bool connect_source(struct run *run, struct err *err)
-{
-    const char *server = "";
-    bool is_list = strchr(run->config->source.host, ',') && !run->config->source.socket[0];
-    return (!is_list || fence_server(run->fence, &server, err)) &&
-           mysql_open(run->config, server, &run->mysql, err) &&
-           throttle_open(run->config, server, &run->throttle, err);
-}
-
 static bool verify(struct run *run, char **operands, struct err *err)
 {
-    bool done = hash_key_draw(&run->key, err) && fence_open(run->config, &run->fence, err) &&
-                connect_source(run, err) && read_tables(run, operands, err);
+    const struct target_driver *driver;
+    struct resume *resume = NULL;
+    bool done = open_run(run, operands, err);
     if (done && run->options->messages)
         return messages_verify(run, err);
-    for (size_t i = 0; done && i < N_DRIVERS; i++)
-        if (has_name(run->options->targets, drivers[i]->name))
-            done = verify_target(run, drivers[i], err);
+    done = done && resume_open(run->options->resume, run->config->source.name, &resume, err);
+    for (size_t i = 0; done && (driver = open_driver(run->options, i)); i++)
+        done = verify_target(run, driver, resume, err);
+    if (done)
+        resume_finish(resume);
+    resume_close(resume);
     return done;
+}
+
+static int watch(const struct cli *cli, const struct config *config,
+                 const struct run_options *run_options, char **operands)
+{
+    struct err err = {0};
+    uint64_t n_found = 0;
+    bool done = watch_run(config, run_options, operands, &n_found, &err);
+    printf("verify: %llu differences found while watching\n", (unsigned long long)n_found);
+    if (!done)
+        cli_fail(cli, &err);
+    return n_found > 0 ? OUTCOME_DIFFERENT : done ? OUTCOME_EQUAL : OUTCOME_UNKNOWN;
 }
 
 static int finish(const struct cli *cli, struct run *run, const struct err *verify_err)
@@ -181,7 +189,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int first;
     mallopt(M_ARENA_MAX, 1);
-    if (!cli_parse(&cli, argc, argv, &first, &err) || !check_targets(arguments.run.targets, &err))
+    if (!cli_parse(&cli, argc, argv, &first, &err) || !open_check_targets(&arguments.run, &err))
         return cli_fail(&cli, &err);
     if (!config_load(&config, arguments.config_path, &err)) {
         cli_fail(&cli, &err);
@@ -189,15 +197,14 @@ int main(int argc, char **argv)
     }
     cli_log_init(&cli, &config);
     stop_init();
+    if (arguments.run.watch)
+        return watch(&cli, &config, &arguments.run, argv + first);
     struct run run = {
         .config = &config, .options = &arguments.run, .report = report_new(config.verify.shown)};
     if (!verify(&run, argv + first, &err))
         report_failed(run.report, &err);
     int code = finish(&cli, &run, &err);
-    fence_close(run.fence);
-    throttle_close(run.throttle);
-    mysql_shut(run.mysql);
-    shape_list_deinit(&run.tables);
+    close_run(&run);
     report_free(run.report);
     config_free(&config);
     return code;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages: see messages.h. What is remembered of a key is the hash of its last row, in an open hash
-// table; when that is full, half of the keys, by one more bit of their hashes, are forgotten.
+// Messages: see messages.h. What is remembered of a key is the hash of its last row, in an open
+// hash table; when that is full, half of the keys, by one more bit of their hashes, are forgotten.
 #define _POSIX_C_SOURCE 200809L
 #include "verify/messages.h"
 

@@ -2,6 +2,7 @@
 // Report: see report.h.
 #include "verify/report.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "verify/json.h"
 
@@ -35,6 +36,7 @@ struct line {
     uint64_t counts[VERDICT_UNDECIDED + 1];
     uint64_t repaired; // differences that were published again, and then looked at again
     bool differs;      // in its counts
+    uint64_t at_s;     // when an earlier run found it equal; 0: this run looked at it
     bool is_cut;
     bool is_complete; // all was compared that was to be
     struct difference *differences;
@@ -229,6 +231,34 @@ static enum outcome outcome_of(const struct line *line)
     return is_known ? OUTCOME_EQUAL : OUTCOME_UNKNOWN;
 }
 
+uint64_t report_differences(const struct report *report)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < report->n_lines; i++)
+        n += count_differences(&report->lines[i]);
+    return n;
+}
+
+bool report_is_equal(const struct report *report, size_t table, uint64_t *rows)
+{
+    const struct line *line = line_of(report, table);
+    *rows = line->source_rows;
+    return outcome_of(line) == OUTCOME_EQUAL;
+}
+
+void report_earlier(struct report *report, const char *table, const char *target, uint64_t rows,
+                    uint64_t at_s)
+{
+    report->lines = mem_realloc(report->lines, (report->n_lines + 1) * sizeof *report->lines);
+    report->lines[report->n_lines++] = (struct line){.table = mem_strdup(table),
+                                                     .target = mem_strdup(target),
+                                                     .source_rows = rows,
+                                                     .target_rows = rows,
+                                                     .is_complete = true,
+                                                     .at_s = at_s};
+    report->first = report->n_lines;
+}
+
 // A difference that was found stays one, whatever else could not be told.
 enum outcome report_outcome(const struct report *report)
 {
@@ -252,6 +282,11 @@ static const char *const verdict_names[] = {
     [VERDICT_OPEN] = "open",   [VERDICT_EQUAL] = "equal",         [VERDICT_MISSING] = "missing",
     [VERDICT_EXTRA] = "extra", [VERDICT_DIFFERENT] = "different", [VERDICT_UNDECIDED] = "undecided",
 };
+
+const char *report_verdict(enum verdict verdict)
+{
+    return verdict_names[verdict];
+}
 
 static const char *const outcome_names[] = {"equal", "different", "could not tell"};
 
@@ -293,6 +328,11 @@ static void print_line(FILE *out, const struct line *line, int width)
         fprintf(out, ": %s", line->unknown);
     if (line->counts[VERDICT_UNDECIDED])
         fprintf(out, ": %" PRIu64 " keys never rested", line->counts[VERDICT_UNDECIDED]);
+    if (line->at_s) {
+        char at[CLOCK_TEXT_BYTES];
+        clock_format(line->at_s * 1000000, at);
+        fprintf(out, ", as an earlier run found at %s", at);
+    }
     if (line->repaired)
         fprintf(out, "; %" PRIu64 " keys were published again", line->repaired);
     if (line->is_cut)

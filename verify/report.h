@@ -38,6 +38,7 @@ bool report_wants(const struct report *report, size_t table);
 void report_count(struct report *report, size_t table, enum verdict verdict);
 void report_difference(struct report *report, size_t table, enum verdict verdict, struct slice key,
                        struct slice removal);
+const char *report_verdict(enum verdict verdict); // "missing", …
 // A column of the difference just added. Texts are JSON already.
 void report_column(struct report *report, struct slice column, struct slice source,
                    struct slice target);
@@ -45,6 +46,13 @@ void report_column(struct report *report, struct slice column, struct slice sour
 void report_fact(struct report *report, const char *what, struct slice source, struct slice target,
                  bool differs);
 void report_differs(struct report *report, size_t table);
+
+// Of all tables together.
+uint64_t report_differences(const struct report *report);
+bool report_is_equal(const struct report *report, size_t table, uint64_t *rows);
+// A table that an earlier run found equal.
+void report_earlier(struct report *report, const char *table, const char *target, uint64_t rows,
+                    uint64_t at_s);
 
 enum outcome report_outcome(const struct report *report);
 void report_print(const struct report *report, FILE *out);

@@ -40,6 +40,7 @@ struct run {
     struct shape_list tables;
     struct suspects *wrong; // where keys that differ are kept for a repair; NULL: nowhere
     struct hash_key key;
+    bool logs_differences; // at once, besides reporting them
 };
 
 // The name of the columns' hash: of the key alone, and of key and row.

@@ -199,3 +199,51 @@ def test_messages(pipeline):
     pipeline.topics.damage(f"{pipeline.name}.u", b'{"id":1}')
     report = verify(pipeline, f"{pipeline.name}.u", "--messages", code=DIFFERENT)
     assert [fact["target"].split(",")[0] for fact in report.report["facts"]] == ["1"]
+
+
+def test_resume(pipeline):
+    """What was found equal is not read again, what was not is."""
+    prepare(pipeline)
+    names = ("a", "b", "c")
+    for name in names:
+        pipeline.database.sql(f"CREATE TABLE {name} (id INT PRIMARY KEY)", f"INSERT INTO {name} VALUES (1), (2)")
+    pipeline.publish()
+    pipeline.apply()
+    state = pipeline.folder / "state"
+    arguments = ("--target", "mongodb", "--resume", str(state))
+    pipeline.documents("b").delete_one({})
+    pipeline.options["kafka"]["bootstrap.servers"], brokers = "127.0.0.1:1", \
+        pipeline.options["kafka"]["bootstrap.servers"]
+    verify(pipeline, *arguments, code=UNKNOWN)  # without Kafka nothing is told of b
+    assert state.exists()
+    pipeline.options["kafka"]["bootstrap.servers"] = brokers
+    verify(pipeline, *arguments, code=DIFFERENT)
+    assert not state.exists()
+    state.write_text(f"tailrace verify 1 {pipeline.name}\nmongodb\t{pipeline.name}.a\t2\t1795000000\n"
+                     f"mongodb\t{pipeline.name}.c\t2\t17950")
+    pipeline.documents("a").delete_one({})
+    report = verify(pipeline, *arguments, code=DIFFERENT)
+    assert [(line["table"][-1], line["missing"]) for line in report.tables()] == [("a", 0), ("b", 1), ("c", 0)]
+    assert "as an earlier run found" in report.text
+    state.write_text("tailrace verify 1 another\n")
+    assert "no record of a verification" in verify(pipeline, *arguments, code=UNKNOWN).text
+
+
+def test_watch(pipeline):
+    """A copy that is changed wrongly, one of a row that changes and one of a row that rests."""
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)",
+                          "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3), (4, 4)")
+    pipeline.publish()
+    pipeline.apply("mongodb")
+    pipeline.start_publisher()
+    pipeline.start_applier("mongodb")
+    watching = pipeline.start("tailrace-verify", "--watch", "--target", "mongodb")
+    watching.wait_for(r"walked over all tables target=mongodb differences=0")
+    for n in range(20):
+        pipeline.database.sql(f"UPDATE t SET n = {n + 100} WHERE id = 2")
+    watching.wait_for(r"walked over all tables target=mongodb differences=0")
+    pipeline.documents("t").update_one({"_id": 4}, {"$set": {"n": 5}})
+    watching.wait_for(r'difference table=\S+\.t target=mongodb key=\S*id\S*4\S* is=different')
+    assert watching.stop() == DIFFERENT
+    assert "id\\\":2" not in watching.log() and 'id":2' not in watching.log()
