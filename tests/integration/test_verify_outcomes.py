@@ -3,6 +3,7 @@
 
 import pytest
 
+from tests.integration.damage import Mongodb, RedisHash
 from tests.integration.verifying import DIFFERENT, EQUAL, UNKNOWN, Verify, prepare, verify
 
 KEYS = [  # column definition, key, values
@@ -247,3 +248,32 @@ def test_watch(pipeline):
     watching.wait_for(r'difference table=\S+\.t target=mongodb key=\S*id\S*4\S* is=different')
     assert watching.stop() == DIFFERENT
     assert "id\\\":2" not in watching.log() and 'id":2' not in watching.log()
+
+
+@pytest.mark.parametrize("target", ["mongodb", "redis"])
+def test_repair(pipeline, target):
+    """What differs is published again, and equal after that; a dry run changes nothing."""
+    damage = {"mongodb": Mongodb, "redis": RedisHash}[target](pipeline)
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20), n INT)",
+                          "INSERT INTO t VALUES " + ", ".join(f"({n}, 'row\t{n}', {n})" for n in range(50)),
+                          "CREATE TABLE label (a VARCHAR(20), b INT, c INT, PRIMARY KEY (a, b))",
+                          "INSERT INTO label VALUES ('x\"\\n:%', 1, 1), ('', 2, 2)")
+    pipeline.publish()
+    pipeline.apply(target)
+    pipeline.start_publisher()
+    pipeline.start_applier(target)
+    damage.remove("t", 1)
+    damage.copy_row("t", 2, 999)
+    damage.flip("t", 3, "n")
+    if target == "mongodb":
+        pipeline.documents("label").delete_many({})
+    else:
+        pipeline.redis.delete(*pipeline.keys(f"{pipeline.name}:label:*"))
+    arguments = ("--target", target, "--repair")
+    report = verify(pipeline, *arguments, "--dry-run", code=DIFFERENT)
+    assert '{"id":999}' in report.text and report.tables(target)[1]["repaired"] == 0
+    assert "more than 2" in verify(pipeline, *arguments, "--limit", "2", code=DIFFERENT).text
+    report = verify(pipeline, *arguments, code=EQUAL)
+    assert [line["repaired"] for line in report.tables(target)] == [2, 3]
+    verify(pipeline, "--target", target)
