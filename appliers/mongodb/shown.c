@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define NAMESPACE_EXISTS 48
 #define ASK_MOST 1000       // keys in a question
 #define ASK_BYTES (1 << 20) // and their bytes, about
 
@@ -22,19 +23,32 @@ struct asked {
     struct guard guard;
 };
 
-bool shown_prepare(mongoc_client_t *client, struct err *err)
+static bool make_collection(mongoc_client_t *client, struct err *err)
 {
     bson_error_t error;
-    bson_t reply;
-    bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(TOMBSTONE_COLLECTION), "indexes", "[",
-                               "{", "key", "{", "expires", BCON_INT32(1), "}", "name",
-                               BCON_UTF8("expires"), "expireAfterSeconds", BCON_INT32(0), "}", "]");
-    bool done =
-        mongoc_client_write_command_with_opts(client, CHECKPOINT_DB, command, NULL, &reply, &error);
-    if (!done)
-        sink_fail(err, &reply, &error, "creating " CHECKPOINT_DB "." TOMBSTONE_COLLECTION);
-    bson_destroy(command);
-    bson_destroy(&reply);
+    mongoc_database_t *database = mongoc_client_get_database(client, CHECKPOINT_DB);
+    mongoc_collection_t *made =
+        mongoc_database_create_collection(database, TOMBSTONE_COLLECTION, NULL, &error);
+    bool done = made || error.code == NAMESPACE_EXISTS ||
+                sink_fail(err, NULL, &error, "creating " CHECKPOINT_DB "." TOMBSTONE_COLLECTION);
+    if (made)
+        mongoc_collection_destroy(made);
+    mongoc_database_destroy(database);
+    return done;
+}
+
+bool shown_prepare(mongoc_client_t *client, uint64_t now_ms, struct err *err)
+{
+    bson_error_t error;
+    if (!make_collection(client, err))
+        return false;
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(client, CHECKPOINT_DB, TOMBSTONE_COLLECTION);
+    bson_t *expired = BCON_NEW("expires", "{", "$lt", BCON_DATE_TIME((int64_t)now_ms), "}");
+    bool done = mongoc_collection_delete_many(collection, expired, NULL, NULL, &error) ||
+                sink_fail(err, NULL, &error, "removing expired tombstones");
+    bson_destroy(expired);
+    mongoc_collection_destroy(collection);
     return done;
 }
 

@@ -2,7 +2,9 @@
 // Shown: what the target shows of each key already (appliers/core/guard.h): the guards of
 // documents, in their field GUARD_FIELD: { p: int32, o: int64 }, and tombstones of deleted ones:
 //   tailrace.tombstones: { _id: { db, table, key }, p, o, expires }     key: the document's _id
-// which MongoDB removes itself when they expire.
+// There is no index on `expires`: its newest keys would be a page that all connections write, which
+// costs several times what the tombstones cost. The expired ones are removed by a scan now and
+// then.
 #ifndef TAILRACE_APPLIERS_MONGODB_SHOWN_H
 #define TAILRACE_APPLIERS_MONGODB_SHOWN_H
 
@@ -17,8 +19,9 @@ struct shown {
     bson_t *reply; // the server's last one
 };
 
-// Makes the tombstones' collection and its index; before a transaction that needs them.
-MUST_CHECK bool shown_prepare(mongoc_client_t *client, struct err *err);
+// Makes the tombstones' collection, and removes those that are expired; before a transaction that
+// needs them.
+MUST_CHECK bool shown_prepare(mongoc_client_t *client, uint64_t now_ms, struct err *err);
 
 // Appends the guard's field.
 void shown_append(bson_t *doc, const struct guard *guard);

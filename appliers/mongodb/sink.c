@@ -23,6 +23,7 @@
 #define SOCKET_TIMEOUT_MS 60000
 #define DOCUMENT_BYTES_MAX (16 * 1024 * 1024)
 #define NAMESPACE_EXISTS 48
+#define PREPARE_EVERY_MS 3600000
 #define WIRE_VERSION_LEAST 8 // MongoDB 4.2: transactions, on sharded clusters too
 
 struct collection {
@@ -39,7 +40,7 @@ struct sink {
     const struct effect **order; // what is written of the batch: by collection, then kind
     size_t n_order, cap_order;
     uint64_t guard_ms;
-    bool has_tombstones; // their collection is known to exist
+    uint64_t prepare_ms; // when the tombstones are to be looked after next
     bson_t *id;          // { _id }, of the effect at hand
     bson_t *row;         // what is written for it
 };
@@ -497,6 +498,18 @@ static bool write_bulks(struct sink *sink, const bson_t *opts, const struct batc
     return write_tombstones(sink, opts, batch, reply, err);
 }
 
+// At the first delete, then every hour.
+static bool prepare_tombstones(struct sink *sink, struct err *err)
+{
+    uint64_t now_ms = clock_now_ms();
+    if (now_ms < sink->prepare_ms)
+        return true;
+    if (!shown_prepare(sink->client, now_ms, err))
+        return false;
+    sink->prepare_ms = now_ms + PREPARE_EVERY_MS;
+    return true;
+}
+
 // Before the transaction: what it would have to create.
 static bool prepare_collections(struct sink *sink, const struct batch *batch, struct err *err)
 {
@@ -506,8 +519,7 @@ static bool prepare_collections(struct sink *sink, const struct batch *batch, st
         bool is_first = i == 0 || compare_tables(sink->order[i - 1]->table, effect->table) != 0;
         if (is_first && !find_collection(sink, effect->table, &handle, err))
             return false;
-        if (batch->guarded && effect->kind == EFFECT_DELETE && !sink->has_tombstones &&
-            !(sink->has_tombstones = shown_prepare(sink->client, err)))
+        if (batch->guarded && effect->kind == EFFECT_DELETE && !prepare_tombstones(sink, err))
             return false;
     }
     return true;
