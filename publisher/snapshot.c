@@ -564,6 +564,7 @@ static bool read_table(struct snapshots *snapshots, struct snapshot *snapshot,
     uint64_t began_us = clock_steady_us();
     if (!table->reader)
         table->reader = reader_new(snapshots->session, &snapshots->source);
+    bool is_chunk = table->reader->has_schema; // else it is opened
     if (!reader_chunk(table->reader, snapshot, table, &outcome, err))
         return false;
     switch (outcome) {
@@ -582,7 +583,8 @@ static bool read_table(struct snapshots *snapshots, struct snapshot *snapshot,
         fail_table(table, err);
         break;
     }
-    count_pause(snapshots, began_us);
+    if (is_chunk)
+        count_pause(snapshots, began_us);
     return true;
 }
 

@@ -416,7 +416,7 @@ static bool commit_pass(struct snapshot_reader *reader, bool *ended, struct err 
 
 static bool look_at_clock(struct snapshot_reader *reader, struct chunk *chunk, struct err *err)
 {
-    uint64_t pause_us = reader->session->config->snapshot.pause_ms * 1000;
+    uint64_t pause_us = reader->session->config->snapshot.pause_ms * 800; // the end takes, too
     if (!reader->schema.index.is_ordered)
         return commit_pass(reader, &chunk->cut, err);
     chunk->cut = chunk->bytes > CHUNK_BYTES || clock_steady_us() - reader->began_us >= pause_us;
@@ -463,7 +463,7 @@ static bool end_rows(struct snapshot_reader *reader, const struct chunk *chunk, 
 static void adapt(struct snapshot_reader *reader, const struct chunk *chunk)
 {
     uint64_t took_us = clock_steady_us() - reader->began_us + 1;
-    uint64_t target_us = reader->session->config->snapshot.pause_ms * 800;
+    uint64_t target_us = reader->session->config->snapshot.pause_ms * 600;
     uint64_t limit = chunk->rows * target_us / took_us;
     uint64_t row_bytes = chunk->rows ? chunk->bytes / chunk->rows + 1 : 1;
     if (chunk->rows == 0 || (!chunk->cut && chunk->rows < reader->limit))
@@ -505,10 +505,12 @@ static bool read_chunk(struct snapshot_reader *reader, struct chunk *chunk, bool
     return true;
 }
 
+// Its shape and its topic, which may have to be made: no chunk yet.
 static bool open_table(struct snapshot_reader *reader, const struct snapshot *snapshot,
-                       struct snapshot_table *table, enum snapshot_outcome *outcome,
+                       struct chunk *chunk, bool *of_source, enum snapshot_outcome *outcome,
                        struct err *err)
 {
+    struct snapshot_table *table = chunk->table;
     if (!reader_prepare(reader, slice_of_str(table->db), slice_of_str(table->name), snapshot->where,
                         outcome, err))
         return false;
@@ -522,6 +524,11 @@ static bool open_table(struct snapshot_reader *reader, const struct snapshot *sn
     if (table->after.len == 0) {
         table->rows = table->bytes = 0;
         table->started_ms = clock_now_ms();
+    }
+    struct topic *topic;
+    if (!topics_of_table(reader->session->topics, &reader->schema.table, &topic, err)) {
+        *of_source = false;
+        return false;
     }
     table->phase = TABLE_READING;
     table->shape = shape_of(&reader->schema);
@@ -539,11 +546,12 @@ bool reader_chunk(struct snapshot_reader *reader, const struct snapshot *snapsho
     bool of_source = true;
     *outcome = OUTCOME_MORE;
     reader_begin(reader);
-    bool ok = (reader->has_schema || open_table(reader, snapshot, table, outcome, err)) &&
-              (*outcome != OUTCOME_MORE ||
-               source_begin(reader->source, &session->server, reader_position(session->reader),
-                            &is_there, err)) &&
-              (!is_there || read_chunk(reader, &chunk, &of_source, outcome, err));
+    bool ok = reader->has_schema
+                  ? source_begin(reader->source, &session->server, reader_position(session->reader),
+                                 &is_there, err) &&
+                        (!is_there || read_chunk(reader, &chunk, &of_source, outcome, err))
+                  : open_table(reader, snapshot, &chunk, &of_source, outcome, err);
+    chunk.refused |= !ok && !of_source && err->class == ERR_REFUSED;
     table->busy_ms += (clock_steady_us() - reader->began_us) / 1000;
     table->dirty |= chunk.rows > 0;
     if (*outcome == OUTCOME_CHANGED)

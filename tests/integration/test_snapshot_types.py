@@ -17,7 +17,7 @@ from tests.integration.test_snapshot import SERVERS, readable  # noqa: F401 (a f
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PARTIAL = ("minimal_image", "noblob_image", "partial_json_minimal")  # the stream has not the whole row
-GLOBAL = ("checksum_none", "compressed", "ddl_between")  # about the log, not about values
+GLOBAL = ("checksum_none", "compressed", "ddl_between", "without_names")  # about the log, not about values
 SEEDS = range(4)
 CHANGES = 40
 MORE = {
@@ -87,7 +87,9 @@ def play_all(pipeline, kind):
             continue
         schemas.append((f"{pipeline.name}_{path.stem}", statements))
     for seed in SEEDS:
-        statements = list(generate.statements(random.Random(seed), kind == "mariadb", CHANGES))
+        rng, is_mariadb = random.Random(seed), kind == "mariadb"
+        tables = generate.make_tables(rng, is_mariadb)
+        statements = list(generate.statements(rng, list(tables.values()), is_mariadb, CHANGES))
         schemas.append((f"{pipeline.name}_random_{seed}", statements))
     schemas.append((f"{pipeline.name}_more", MORE["both"] + MORE[kind]))
     for schema, statements in schemas:
