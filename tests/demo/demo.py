@@ -58,7 +58,7 @@ class Demo:
         self.load()
         self.catch_up()
         self.replay()
-        return self.judge()
+        return self.judge() or self.repair()
 
     def create_data(self):
         say("creating provinces, districts, people and visits of Vietnam in MySQL by plain SQL")
@@ -142,7 +142,7 @@ class Demo:
         say(f"replayed in {time.monotonic() - start:.1f} s")
 
     def judge(self):
-        """Compares all values, prints the tables and figures; the exit code."""
+        """Prints the figures; compares all values, first by a script that shares nothing with tailrace."""
         say("comparing every value of every row in MySQL, MongoDB and Redis")
         results = compare.compare(self.addresses, [f"{DB}.*"])
         print(*self._verdicts(results), "", *self.figures, sep="\n")
@@ -150,10 +150,31 @@ class Demo:
                 for program in self.programs), "", sep="\n")
         return 0 if all(result.equal() for result in results) else 1
 
-    def leave_running(self):
-        """Starts the programs again and prints what to try."""
+    def repair(self):
+        """Damages both copies by hand; `tailrace verify` has to find that and nothing else, to repair it,
+        and to have the last word: its exit code."""
         for program in self.programs:
             program.start()
+        say("changing a value in MongoDB and deleting a key in Redis, past tailrace")
+        self.mongodb[DB].people.update_one({"_id": 7}, {"$set": {"name": "nobody"}})
+        self.redis.delete(f"{DB}:people:8")
+        say("tailrace verify")
+        if self._verify() != 1:
+            raise Failed("the damage was not found")
+        say("tailrace verify --repair")
+        if self._verify("--repair") != 0:
+            raise Failed("the damage was not repaired")
+        say("tailrace verify")
+        return self._verify()
+
+    def _verify(self, *arguments):
+        """Its output goes on; its exit code is returned."""
+        command = [binary("tailrace"), "verify", "-c", str(self.config), *arguments]
+        sys.stdout.flush()
+        return subprocess.run(command, check=False, timeout=COPY_SECONDS).returncode
+
+    def leave_running(self):
+        """Prints what to try."""
         mysql, redis = urlsplit(self.addresses["mysql"]), urlsplit(self.addresses["redis"])
         client = "mysql --default-character-set=utf8mb4" if shutil.which("mysql") else "mariadb"
         print(f"""\
@@ -167,6 +188,7 @@ Servers and programs are running. Try:
       '{self.addresses["mongodb"]}').{DB}.people.find_one({{'_id': 7}}))"
   kcat -b {self.addresses["kafka"].split(",")[0]} -C -t {NAME}.{DB}.people -o -1 -e
   {binary("tailrace")} offsets show -c {self.config}
+  {binary("tailrace")} verify -c {self.config}
   tail -f {self.directory}/*.log
   tests/demo/demo.sh stop      # ends and removes all of it
 """)
@@ -192,6 +214,7 @@ Servers and programs are running. Try:
         with self.mysql.cursor() as cursor:
             cursor.execute("CREATE USER tailrace IDENTIFIED BY %s", (ACCOUNT_PASSWORD,))
             cursor.execute("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO tailrace")
+            cursor.execute(f"GRANT SELECT ON {DB}.* TO tailrace")  # for verify and snapshot
 
     def _sql_script(self, path):
         """Statements end with a semicolon at the end of a line."""
