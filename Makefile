@@ -181,7 +181,7 @@ fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz)
 
 # --- the bench: programs that measure what the client libraries can do by themselves ---------------------------------------
 
-BENCH_PROGRAMS := measure read_limit live produce_limit mongodb_limit redis_limit paced_load
+BENCH_PROGRAMS := measure read_limit live produce_limit mongodb_limit redis_limit paced_load snapshot_limit
 BENCH_PROGRAMS += verify_limit
 
 BENCH_SRC_measure := $(COMMON)
@@ -193,6 +193,8 @@ BENCH_SRC_redis_limit := $(BENCH_SRC_produce_limit)
 BENCH_SRC_paced_load := tests/bench/limit.c $(LIVE) $(DECODE) $(RECORD) $(COMMON)
 BENCH_SRC_verify_limit := tests/bench/limit.c $(COMMON)
 BENCH_LIBS_verify_limit = $(CLIENT_LIBS) $(MONGOC_LIBS) -lhiredis
+BENCH_SRC_snapshot_limit := $(BENCH_SRC_live)
+BENCH_LIBS_snapshot_limit = $(BENCH_LIBS_live) -lrdkafka
 BENCH_LIBS_read_limit := -lz
 BENCH_LIBS_live = $(CLIENT_LIBS) $(DECODE_LIBS) $(RECORD_LIBS)
 BENCH_LIBS_produce_limit := -lrdkafka
@@ -258,6 +260,12 @@ bench-decode: ## the stage of it that decodes a file
 	@tests/deps.sh bench
 	@$(MAKE) -s -j2 all bench-programs
 	@tests/bench/bench.sh decode
+
+.PHONY: bench-snapshot
+bench-snapshot: ## how fast a table is copied into Kafka, beside a bare SELECT into the same producer
+	@tests/deps.sh bench
+	@$(MAKE) -s -j2 all bench-programs
+	@tests/stack/stack run mysql kafka /usr/bin/python3 -m tests.bench.snapshot
 
 .PHONY: bench-verify
 bench-verify: ## how fast the copies are compared, beside the bare reading of both sides
