@@ -300,23 +300,55 @@ bool shape_read(struct mysql *mysql, const struct table_filter *configured,
     return true;
 }
 
+static void shape_deinit(struct shape *shape)
+{
+    for (size_t k = 0; k < shape->n_columns; k++) {
+        free(shape->columns[k].name);
+        free(shape->columns[k].charset);
+        free(shape->columns[k].collation);
+    }
+    free(shape->columns);
+    free(shape->key);
+    free(shape->db);
+    free(shape->name);
+    free(shape->full);
+    free(shape->unsupported);
+    free(shape->select);
+}
+
 void shape_list_deinit(struct shape_list *list)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        struct shape *shape = &list->shapes[i];
-        for (size_t k = 0; k < shape->n_columns; k++) {
-            free(shape->columns[k].name);
-            free(shape->columns[k].charset);
-            free(shape->columns[k].collation);
-        }
-        free(shape->columns);
-        free(shape->key);
-        free(shape->db);
-        free(shape->name);
-        free(shape->full);
-        free(shape->unsupported);
-        free(shape->select);
-    }
+    for (size_t i = 0; i < list->n; i++)
+        shape_deinit(&list->shapes[i]);
     free(list->shapes);
     *list = (struct shape_list){0};
+}
+
+static bool same_columns(const struct shape *a, const struct shape *b)
+{
+    bool same =
+        a->n_columns == b->n_columns && a->n_key == b->n_key && strcmp(a->select, b->select) == 0;
+    for (size_t i = 0; same && i < a->n_columns; i++) {
+        const struct shape_column *x = &a->columns[i], *y = &b->columns[i];
+        same = strcmp(x->name, y->name) == 0 && x->kind == y->kind && x->digits == y->digits &&
+               x->precision == y->precision && x->is_narrow == y->is_narrow &&
+               strcmp(x->collation, y->collation) == 0;
+    }
+    for (size_t i = 0; same && i < a->n_key; i++)
+        same = a->key[i] == b->key[i];
+    return same;
+}
+
+bool shape_is_current(struct mysql *mysql, const struct shape *shape, const char *keyless,
+                      bool *is_current, struct err *err)
+{
+    struct shape now = {.db = mem_strdup(shape->db), .name = mem_strdup(shape->name)};
+    bool done = read_columns(mysql, &now, err);
+    bool is_there = done && now.n_columns > 0;
+    done = done && (!is_there || read_key(mysql, &now, keyless, err));
+    if (done && is_there)
+        write_select(&now);
+    *is_current = done && is_there && same_columns(shape, &now);
+    shape_deinit(&now);
+    return done;
 }

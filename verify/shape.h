@@ -64,6 +64,10 @@ MUST_CHECK bool shape_read(struct mysql *mysql, const struct table_filter *confi
                            struct shape_list *list, struct err *err);
 void shape_list_deinit(struct shape_list *list);
 
+// Whether the table looks now as it did when the shape was read: a difference is one only then.
+MUST_CHECK bool shape_is_current(struct mysql *mysql, const struct shape *shape,
+                                 const char *keyless, bool *is_current, struct err *err);
+
 // The column of that name, or n_columns.
 size_t shape_find(const struct shape *shape, struct slice name);
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tailrace verify`: exit codes, keys of every kind, repair."""
 
+import time
+
 import pytest
 
 from tests.integration.damage import Mongodb, RedisHash
@@ -277,3 +279,23 @@ def test_repair(pipeline, target):
     report = verify(pipeline, *arguments, code=EQUAL)
     assert [line["repaired"] for line in report.tables(target)] == [2, 3]
     verify(pipeline, "--target", target)
+
+
+def test_altered_meanwhile(pipeline):
+    """A column that comes while the table is being read is no difference: it could not be told."""
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY)",
+                          "INSERT INTO t VALUES " + ", ".join(f"({n})" for n in range(2000)))
+    pipeline.publish()
+    pipeline.apply("mongodb")
+    pipeline.start_publisher()
+    pipeline.start_applier("mongodb")
+    pipeline.options["verify"] = {"rate": 500}
+    pipeline.documents("t").delete_one({"_id": 5})  # so that the table is read a second time
+    verifying = pipeline.start("tailrace-verify", "--target", "mongodb")
+    time.sleep(1.5)
+    pipeline.database.sql("ALTER TABLE t ADD n INT", "UPDATE t SET n = id")
+    assert verifying.wait(60) == UNKNOWN
+    assert "altered meanwhile" in verifying.log()
+    pipeline.options["verify"] = {}
+    verify(pipeline, "--target", "mongodb")
