@@ -40,6 +40,7 @@ def reads(pipeline, table):
             if change["op"] == "r"]
 
 
+@pytest.mark.parametrize("client", ["libmariadb", "libmysqlclient"], indirect=True)
 @SERVERS
 def test_first_start_copies_what_is_there(readable):
     """Rows from before any binlog that is read, then the stream."""
