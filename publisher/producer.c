@@ -47,7 +47,8 @@ struct producer {
     size_t n_ready;   // lanes that were taken over
     const char *name; // [source] name
     bool transactional;
-    bool open; // something was sent since the last commit
+    bool open;      // something was sent since the last commit
+    bool undecided; // a commit was begun and did not end
     bool fenced;
     uint64_t open_bytes;
     struct producer_counts counts;
@@ -379,11 +380,13 @@ static bool commit_transaction(struct producer *producer, unsigned stop_ms, stru
     CRASH_POINT(publish_checkpoint_sent);
     flush_closely(producer);
     CRASH_POINT(publish_all_acknowledged);
+    producer->undecided = true;
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->rk, SLICE_MS);
         if (!error)
             return true;
         if (!rd_kafka_error_is_retriable(error)) {
+            producer->undecided = !rd_kafka_error_txn_requires_abort(error);
             rd_kafka_poll(producer->rk, 0);
             return fail_with(producer, error, "the transaction cannot be committed", err);
         }
@@ -426,6 +429,7 @@ bool producer_commit(struct producer *producer, const struct message *checkpoint
                   flush(producer, stop_ms, err);
     if (!ok)
         return false;
+    producer->undecided = false;
     producer->open = false;
     producer->open_bytes = 0;
     producer->largest_bytes = 0;
@@ -434,14 +438,17 @@ bool producer_commit(struct producer *producer, const struct message *checkpoint
     return true;
 }
 
+// What is not aborted here, the next init_transactions ends, or the broker after
+// transaction.timeout.ms. librdkafka 2.0 ends the process with an assertion when it is told to
+// abort a transaction whose commit it is waiting for.
 void producer_abort(struct producer *producer)
 {
     if (!producer->open)
         return;
     rd_kafka_error_t *error = NULL;
-    if (producer->transactional)
+    if (producer->transactional && !producer->undecided)
         error = rd_kafka_abort_transaction(producer->rk, ABORT_MS);
-    if (error) // the next init_transactions, or the broker after transaction.timeout.ms, aborts it
+    if (error)
         rd_kafka_error_destroy(error);
     producer->open = false;
     producer->open_bytes = 0;
