@@ -259,6 +259,8 @@ bool control_send(const struct config *config, const struct buf *records, size_t
                                 err) &&
              produce(rk, buf_cstr(&topic), records, n, err) &&
              (!failure || kafka_err(err, failure, buf_cstr(&topic)));
+        if (!ok && err->class == ERR_INTERNAL)
+            err->class = ERR_RETRY; // a command that comes twice does no harm
     } else if (conf)
         rd_kafka_conf_destroy(conf);
     if (rk)
