@@ -13,7 +13,7 @@ from tests.integration.pipeline import APPLIERS, expect, stop
 from tests.integration.load import Load, assert_each_change_once
 from tests.integration.test_positions import each_source
 
-LARGE_ROWS = 50_000
+LARGE_ROWS = 100_000
 each_applier = pytest.mark.parametrize("applier", APPLIERS)
 
 
@@ -51,7 +51,7 @@ def test_publisher_killed_in_a_large_transaction(pipeline, database, client):
     pipeline.options["publish"]["transaction_bytes"] = "256KiB"
     insert_large(database)
     rows = 0
-    for _ in range(4):
+    for _ in range(3):
         publisher = pipeline.start_publisher()
         wait.until(lambda: rows_out(pipeline) > rows, f"more than {rows} rows", pause_s=0)
         publisher.kill()
