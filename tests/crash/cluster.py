@@ -44,11 +44,19 @@ class Node:
             return False
         return status.rsplit(") ")[-1][0] not in "ZX" and (cwd + "/").startswith(str(self.directory))
 
+    def _has_threads(self):
+        """Those of a process that was killed end one by one, and the last of them closes the port."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid()}/task")) > 1
+        except OSError:
+            return False
+
     def kill(self):
-        """As kill -9 does."""
-        if self.alive():
+        """As kill -9 does, and waits until all of it is gone."""
+        was_alive = self.alive()
+        if was_alive:
             os.killpg(self.pid(), signal.SIGKILL)
-        while self.alive():
+        while self.alive() or (was_alive and self._has_threads()):
             time.sleep(0.01)
         if self.process:
             self.process.wait()

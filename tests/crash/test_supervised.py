@@ -13,6 +13,7 @@ from tests.integration import wait
 from tests.integration.load import Load, assert_each_change_once
 from tests.integration.pipeline import APPLIERS, expect, stop
 
+ELECTION_S = 60
 TRY_AGAIN, REFUSED = 75, 77
 NOBODY = "127.0.0.1:1"
 
@@ -53,7 +54,9 @@ def test_applier_started_before_the_primary_is_elected(pipeline):
         cluster.nodes["mongodb"].kill()
         cluster.nodes["mongodb"].start()
         codes = []
+        until = time.monotonic() + ELECTION_S
         while not codes or codes[-1] != 0:
+            assert time.monotonic() < until, f"mongod is not primary after {ELECTION_S} s"
             codes.append(pipeline.start_applier("mongodb", "--until-caught-up").wait(60))
             assert codes[-1] in (0, TRY_AGAIN), pipeline.programs[-1].log()
     assert TRY_AGAIN in codes
