@@ -261,6 +261,12 @@ bench-decode: ## the stage of it that decodes a file
 	@$(MAKE) -s -j2 all bench-programs
 	@tests/bench/bench.sh decode
 
+.PHONY: bench-latency
+bench-latency: ## how long a change is on its way, in servers that do nothing else
+	@tests/deps.sh bench
+	@$(MAKE) -s -j2 all bench-programs
+	@tests/bench/bench.sh latency
+
 .PHONY: bench-snapshot
 bench-snapshot: ## how fast a table is copied into Kafka, beside a bare SELECT into the same producer
 	@tests/deps.sh bench

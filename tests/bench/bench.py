@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench, after its servers have started: tests/bench/bench.sh runs it in their environment.
 
-    python3 -m tests.bench.bench all|decode
+    python3 -m tests.bench.bench all|decode|latency
 """
 
 import os
@@ -53,12 +53,22 @@ class Bench:
         for _ in range(self.runs):
             self._decode(backlog, rows)
 
-    def run_all(self):
+    def run_latency(self):
+        """Only how long a change is on its way, with nothing else in the servers."""
+        self._configure()
+        self._prepare()
+        stages.publish(self.runner, self.config)
+        self._latency(Latency(self.runner, self.addresses, self.config, self.seconds))
+
+    def _configure(self):
         self.addresses |= servers.addresses("kafka", "mongodb", "redis")
         write_config(self.config, config(
             stages.SOURCE, self.addresses, source={"tls": "off"},  # as the limit
             kafka={"partitions": stages.PARTITIONS, "replication": 1},
             tables={"include": "sbtest.*, shapes.*"}))
+
+    def run_all(self):
+        self._configure()
         initial = self._prepare()
         self._copy_initial(initial)
         for _ in range(self.runs):
@@ -68,10 +78,13 @@ class Bench:
         self._idle()
         latency = Latency(self.runner, self.addresses, self.config, self.seconds)
         self._shapes(latency)
+        self._latency(latency)
+        self._check_copies()
+
+    def _latency(self, latency):
         say("latency")
         self.latency = latency.measure()
         self.peak_rss_kib = latency.peak_rss_kib
-        self._check_copies()
 
     def medians(self, stage):
         """name → Figures; of our programs less what they need to start and end."""
@@ -84,8 +97,10 @@ class Bench:
     def judge(self):
         """The targets, as far as their stages were run."""
         targets = report.Targets()
-        report.judge_decode(targets, self.medians(DECODE), self.allocations)
+        if DECODE in self.figures:
+            report.judge_decode(targets, self.medians(DECODE), self.allocations)
         if LIVE not in self.figures:
+            report.judge_latency(targets, self.latency)
             return targets
         report.judge_live(targets, self.medians(LIVE))
         report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
@@ -250,7 +265,7 @@ def main(stage):
                   int(os.environ.get("BENCH_TRANSACTIONS", "50000")),
                   int(os.environ.get("BENCH_RUNS", "1")), float(os.environ.get("BENCH_SECONDS", "6")))
     try:
-        bench.run_all() if stage == "all" else bench.run_decode()
+        {"all": bench.run_all, "decode": bench.run_decode, "latency": bench.run_latency}[stage]()
     except (Failed, TimeoutError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

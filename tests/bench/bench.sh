@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [all|decode|verify]: measures every stage, only decoding, or the comparison, on servers of its own in build/bench-stack,
+# bench.sh [all|decode|latency|verify]: measures every stage, or one of them, on servers of its own in build/bench-stack,
 # and prints tables; docs/performance.md explains them. Raw figures: build/bench/bench.json.
 #
 #   BENCH_TRANSACTIONS  of sysbench oltp_write_only in the backlog, four row changes each (50000)
@@ -17,11 +17,11 @@ unset TAILRACE_TEST_{MYSQL,MARIADB,KAFKA,MONGODB,REDIS} # never with servers tha
 stack=tests/stack/stack
 stage=${1:-all}
 case $stage in
-all) servers='mysql kafka mongodb redis' ;;
+all | latency) servers='mysql kafka mongodb redis' ;;
 verify) servers='mysql mongodb redis' ;;
 decode) servers=mysql ;;
 *)
-    echo "usage: tests/bench/bench.sh [all|decode|verify]" >&2
+    echo "usage: tests/bench/bench.sh [all|decode|latency|verify]" >&2
     exit 64
     ;;
 esac
