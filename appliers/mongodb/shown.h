@@ -2,8 +2,8 @@
 // Shown: what the target shows of each key already (appliers/core/guard.h): the guards of
 // documents, in their field GUARD_FIELD: { p: int32, o: int64 }, and tombstones of deleted ones:
 //   tailrace.tombstones: { _id: { db, table, key }, p, o, expires }     key: the document's _id
-// There is no index on `expires`, so that no delete has one to keep up: the expired ones are removed
-// by a scan now and then.
+// There is no index on `expires`, so that no delete has one to keep up: a scan now and then removes
+// the expired ones.
 #ifndef TAILRACE_APPLIERS_MONGODB_SHOWN_H
 #define TAILRACE_APPLIERS_MONGODB_SHOWN_H
 
