@@ -49,6 +49,22 @@ static size_t ascii_length(const uint8_t *ptr, size_t len)
     return i;
 }
 
+// Nearly every text is, so all of it is looked at before anything is decided; of a word or more the
+// last word from the end.
+static bool is_ascii(struct slice text)
+{
+    uint64_t word;
+    uint64_t all = 0;
+    if (text.len < sizeof word)
+        return ascii_length(text.ptr, text.len) == text.len;
+    for (size_t at = 0; text.len - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text.ptr + at, sizeof word);
+        all |= word;
+    }
+    memcpy(&word, text.ptr + text.len - sizeof word, sizeof word);
+    return !((all | word) & HIGH_BITS);
+}
+
 // Bytes of the UTF-8 character at ptr, which is not ASCII; 0 when it is none: too long a form, a
 // surrogate, beyond U+10FFFF or cut off.
 static size_t utf8_char_length(const uint8_t *ptr, size_t left)
@@ -404,7 +420,7 @@ const char *charset_name(const struct charset *charset)
 bool charset_to_utf8(const struct charset *charset, struct slice bytes, struct arena *arena,
                      struct value *value, struct err *err)
 {
-    if (charset->has_ascii && ascii_length(bytes.ptr, bytes.len) == bytes.len)
+    if (charset->has_ascii && is_ascii(bytes))
         return set_text(value, bytes);
     return charset->to_utf8(charset, bytes, arena, value, err);
 }

@@ -631,6 +631,8 @@ static const struct verb verbs[] = {
 enum query_kind query_classify(struct slice statement, struct slice current_db, struct arena *arena,
                                struct ddl *ddl)
 {
+    if (slice_eq_str(statement, "BEGIN")) // each transaction, as servers write it
+        return QUERY_BEGIN;
     struct slice text = statement;
     struct token first = next_token(&text);
     if (first.kind == TOKEN_END)

@@ -16,9 +16,11 @@
 #define PUT(to, text) ((uint8_t *)memcpy(to, text, sizeof text - 1) + sizeof text - 1)
 
 #define WORD_BYTES 8
-#define VECTOR_BYTES 32
 #define ESCAPE_MAX 6      // \u001f
 #define NUMBERS_BYTES 256 // more than the numbers of a change take, and the words between them
+
+// GCC and clang use the machine's vectors for it.
+typedef uint8_t block __attribute__((vector_size(16)));
 
 // Bytes that JSON does not take in a string as they are: the letter of the short escape, or 'u' for
 // \u00XX.
@@ -67,15 +69,18 @@ static uint8_t *put_escape(uint8_t *to, uint8_t c)
     return to;
 }
 
-// Non-zero when one of the bytes has to be escaped. Made so that compilers use vectors for it.
-static uint8_t copy_block(uint8_t *restrict to, const uint8_t *restrict from)
+// All ones in each byte that has to be escaped.
+static block must_escape(block bytes)
 {
-    uint8_t found = 0;
-    for (size_t i = 0; i < VECTOR_BYTES; i++) {
-        to[i] = from[i];
-        found |= (uint8_t)((from[i] < 0x20) | (from[i] == '"') | (from[i] == '\\'));
-    }
-    return found;
+    return (block)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+}
+
+static block copy_block(uint8_t *to, const uint8_t *from)
+{
+    block bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    memcpy(to, &bytes, sizeof bytes);
+    return must_escape(bytes);
 }
 
 static uint64_t copy_word(uint8_t *to, const uint8_t *from)
@@ -86,19 +91,29 @@ static uint64_t copy_word(uint8_t *to, const uint8_t *from)
     return any_escape(bytes);
 }
 
+// Of at least a block: the last one is copied from the end, part of it a second time.
+static bool copy_long(uint8_t *to, const uint8_t *from, size_t len)
+{
+    block found = copy_block(to + len - sizeof found, from + len - sizeof found);
+    uint64_t halves[sizeof found / WORD_BYTES];
+    for (size_t at = 0; len - at > sizeof found; at += sizeof found)
+        found |= copy_block(to + at, from + at);
+    memcpy(halves, &found, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
 // Copies the text and looks at it on the way: nearly always it stands as it is. False when a byte
 // has to be escaped; what was copied is then of no use.
 static bool copy_plain(uint8_t *to, struct slice text)
 {
     uint64_t found = 0;
-    size_t at = 0;
-    for (; text.len - at >= VECTOR_BYTES; at += VECTOR_BYTES)
-        found |= copy_block(to + at, text.ptr + at);
-    for (; text.len - at >= WORD_BYTES; at += WORD_BYTES)
-        found |= copy_word(to + at, text.ptr + at);
-    if (at < text.len && text.len >= WORD_BYTES) // the last word, part of it a second time
-        return !(found | copy_word(to + text.len - WORD_BYTES, text.ptr + text.len - WORD_BYTES));
-    for (; at < text.len; at++) {
+    if (text.len >= sizeof(block))
+        return copy_long(to, text.ptr, text.len);
+    if (text.len >= WORD_BYTES) {
+        size_t last = text.len - WORD_BYTES;
+        return !(copy_word(to, text.ptr) | copy_word(to + last, text.ptr + last));
+    }
+    for (size_t at = 0; at < text.len; at++) {
         to[at] = text.ptr[at];
         found |= (uint64_t)escapes[text.ptr[at]];
     }
@@ -230,43 +245,99 @@ void json_write_value(struct buf *out, const struct value *value)
     }
 }
 
+// A copy of something short without a call: of a word or more the last word is copied from the end.
+static uint8_t *put_name(uint8_t *to, struct slice name)
+{
+    if (name.len < WORD_BYTES / 2 || name.len > 2 * WORD_BYTES) {
+        memcpy(to, name.ptr, name.len);
+    } else if (name.len >= WORD_BYTES) {
+        memcpy(to, name.ptr, WORD_BYTES);
+        memcpy(to + name.len - WORD_BYTES, name.ptr + name.len - WORD_BYTES, WORD_BYTES);
+    } else {
+        const size_t half = WORD_BYTES / 2;
+        memcpy(to, name.ptr, half);
+        memcpy(to + name.len - half, name.ptr + name.len - half, half);
+    }
+    return to + name.len;
+}
+
+static bool is_integer(const struct value *value)
+{
+    return value->kind == VALUE_INT || value->kind == VALUE_UINT;
+}
+
+// Of the most frequent kind, and of no other, without a call for each step.
+static uint8_t *put_integer(uint8_t *to, const struct value *value)
+{
+    if (!is_integer(value))
+        return to;
+    bool is_negative = value->kind == VALUE_INT && value->i < 0;
+    *to = '-';
+    return number_put_u64(to + is_negative, is_negative ? 0 - value->u : value->u);
+}
+
 static void put_row(struct buf *out, const struct table *table, const struct value *row)
 {
     if (!row) {
         LITERAL(out, "null");
         return;
     }
-    bool first = true;
-    buf_char(out, '{');
+    uint8_t before = '{';
     for (size_t i = 0; i < table->n_columns; i++) {
         if (row[i].kind == VALUE_ABSENT)
             continue;
-        if (!first)
-            buf_char(out, ',');
-        first = false;
-        buf_slice(out, table->columns[i].json_name);
-        json_write_value(out, &row[i]);
+        struct slice name = table->columns[i].json_name;
+        uint8_t *to = buf_reserve(out, name.len + NUMBER_U64_MAX + 2);
+        *to = before;
+        before = ',';
+        to = put_integer(put_name(to + 1, name), &row[i]);
+        out->len = (size_t)(to - out->ptr);
+        if (!is_integer(&row[i]))
+            json_write_value(out, &row[i]);
     }
+    if (before == '{')
+        buf_char(out, '{');
     buf_char(out, '}');
 }
 
 // --- the frame ---
 
+// memcmp without the call: a word at a time, the last one from the end.
+static bool is_same_text(struct slice a, struct slice b)
+{
+    if (a.len != b.len || a.len < WORD_BYTES)
+        return slice_eq(a, b);
+    uint64_t differ = 0;
+    for (size_t at = 0;; at += WORD_BYTES) {
+        uint64_t words[2];
+        if (at > a.len - WORD_BYTES)
+            at = a.len - WORD_BYTES;
+        memcpy(&words[0], a.ptr + at, WORD_BYTES);
+        memcpy(&words[1], b.ptr + at, WORD_BYTES);
+        differ |= words[0] ^ words[1];
+        if (at == a.len - WORD_BYTES)
+            return differ == 0;
+    }
+}
+
 static bool is_same(const struct json_frame *frame, const struct change *change)
 {
     const struct origin *a = &frame->source, *b = &change->source;
-    return a->ts_us == b->ts_us && a->server_id == b->server_id && a->thread == b->thread &&
+    return a->ts_us == b->ts_us && frame->encoded_ms == change->encoded_ms &&
+           a->server_id == b->server_id && a->thread == b->thread &&
            a->has_thread == b->has_thread && a->snapshot == b->snapshot &&
-           slice_eq(frame->transaction, change->transaction) && slice_eq(a->gtid, b->gtid) &&
-           slice_eq(frame->table, change->table->name) && slice_eq(frame->db, change->table->db) &&
-           slice_eq(a->file, b->file) && slice_eq(a->name, b->name) &&
-           slice_eq(a->version, b->version) && frame->head.len > 0;
+           is_same_text(frame->transaction, change->transaction) &&
+           is_same_text(a->gtid, b->gtid) && is_same_text(frame->table, change->table->name) &&
+           is_same_text(frame->db, change->table->db) && is_same_text(a->file, b->file) &&
+           is_same_text(a->name, b->name) && is_same_text(a->version, b->version) &&
+           frame->head.len > 0;
 }
 
 static void keep_all(struct json_frame *frame, const struct change *change)
 {
     arena_reset(&frame->kept);
     frame->source = change->source;
+    frame->encoded_ms = change->encoded_ms;
     frame->source.version = arena_copy(&frame->kept, change->source.version);
     frame->source.name = arena_copy(&frame->kept, change->source.name);
     frame->source.file = arena_copy(&frame->kept, change->source.file);
@@ -321,9 +392,11 @@ static void render_middle(struct buf *out, const struct origin *source)
     LITERAL(out, ",\"query\":");
 }
 
-// ,"transaction":{"id":"…","total_order":   or all of it
-static void render_tail(struct buf *out, struct slice transaction)
+// ","ts_ms":1795259700123,"transaction":{"id":"…","total_order":   or all of it
+static void render_tail(struct buf *out, uint64_t encoded_ms, struct slice transaction)
 {
+    LITERAL(out, "\",\"ts_ms\":");
+    number_write_u64(out, encoded_ms);
     LITERAL(out, ",\"transaction\":");
     if (transaction.len == 0) {
         LITERAL(out, "null}");
@@ -342,7 +415,7 @@ static void render(struct json_frame *frame, const struct change *change)
     buf_clear(&frame->tail);
     render_head(&frame->head, change);
     render_middle(&frame->middle, &change->source);
-    render_tail(&frame->tail, change->transaction);
+    render_tail(&frame->tail, change->encoded_ms, change->transaction);
 }
 
 void json_frame_deinit(struct json_frame *frame)
@@ -377,8 +450,6 @@ void json_write_change(struct buf *out, struct json_frame *frame, const struct c
     write_string_or_null(out, change->source.query);
     to = PUT(buf_reserve(out, most), "},\"op\":\"");
     *to++ = (uint8_t)change->op;
-    to = PUT(to, "\",\"ts_ms\":");
-    to = number_put_u64(to, change->encoded_ms);
     to = put_bytes(to, &frame->tail);
     if (change->transaction.len > 0) {
         to = number_put_u64(to, change->total_order);

@@ -13,8 +13,9 @@
 struct json_frame {
     struct buf head;   // ,"source":{ … "pos":
     struct buf middle; // ,"thread":8,"query":
-    struct buf tail;   // ,"transaction":{"id":"…","total_order":
+    struct buf tail;   // ","ts_ms":1795259700123,"transaction":{"id":"…","total_order":
     struct origin source;
+    uint64_t encoded_ms;
     struct slice db, table, transaction;
     struct arena kept; // the slices' bytes
 };
