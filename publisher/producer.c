@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #define SLICE_MS 100
+#define FULL_MS 2 // between two tries to put a message into a full queue
 #define ABORT_MS 500
 #define INIT_MS 30000
 #define QUEUE_KBYTES_LEAST 16384
@@ -345,7 +346,7 @@ bool producer_send(struct producer *producer, const struct message *message, str
         rd_kafka_error_destroy(error);
         if (stop_requested())
             return err_set(err, ERR_STOPPED, "stopped while Kafka was not taking records");
-        if (!check_deliveries(producer, SLICE_MS / 10, err))
+        if (!check_deliveries(producer, FULL_MS, err))
             return false;
     }
     count(producer, message);
