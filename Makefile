@@ -36,8 +36,8 @@ LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c b
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
 	publisher/publisher.c publisher/session.c publisher/session_check.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
-SNAPSHOT := binlog/cell.c publisher/control.c publisher/snapshot.c publisher/snapshot_command.c publisher/snapshot_key.c \
-	publisher/snapshot_log.c publisher/snapshot_reader.c publisher/snapshot_source.c publisher/snapshot_state.c \
+SNAPSHOT := binlog/cell.c publisher/control.c publisher/grants.c publisher/snapshot.c publisher/snapshot_command.c publisher/snapshot_key.c \
+	publisher/snapshot_list.c publisher/snapshot_log.c publisher/snapshot_reader.c publisher/snapshot_source.c publisher/snapshot_state.c \
 	publisher/snapshot_status.c publisher/tree.c
 PUBLISHER += $(SNAPSHOT)
 APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/check.c appliers/core/consumer.c \
@@ -130,7 +130,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
-	publisher/encoder publisher/checkpoint publisher/snapshot_log publisher/retention publisher/server \
+	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/mapping appliers/redis/mapping
 UNIT_TESTS += verify/hash verify/text verify/total
 

@@ -47,8 +47,7 @@ struct config_kafka {
 };
 
 struct config_publish {
-    const char
-        *start; // where the first start begins: earliest, latest, gtid:SET, FILE:POS, time:ISO8601
+    const char *start; // of the first: snapshot, earliest, latest, gtid:SET, FILE:POS, time:ISO8601
     const char *delivery;    // exactly-once, at-least-once
     const char *keyless;     // refuse, whole-row
     const char *on_drop;     // keep, truncate

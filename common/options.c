@@ -68,9 +68,9 @@ const struct option_entry config_options[] = {
     NUMBER("kafka", "replication", kafka.replication, "1", 1, 100,
            "Copies of each partition of a topic that is created."),
 
-    TEXT("publish", "start", publish.start, "earliest",
-         "Where the very first start begins: snapshot (all tables are copied first), earliest, "
-         "latest, gtid:SET, FILE:POS or time:ISO8601."),
+    TEXT("publish", "start", publish.start, "snapshot",
+         "What the very first start does: snapshot (all tables are copied first), or without a "
+         "copy from earliest, latest, gtid:SET, FILE:POS or time:ISO8601."),
     CHOICE("publish", "delivery", publish.delivery, "exactly-once", "exactly-once at-least-once",
            "exactly-once writes records and checkpoint in Kafka transactions."),
     CHOICE("publish", "keyless", publish.keyless, "refuse", "refuse whole-row",

@@ -5,6 +5,8 @@
 #include "binlog/retention.h"
 #include "kafka/client.h"
 #include "publisher/session_state.h"
+#include "publisher/snapshot.h"
+#include "publisher/snapshot_list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +135,21 @@ static void check_retention(struct session *session, struct check *check)
                    retention.file, retention_percent(&retention));
 }
 
+static void check_first_copy(struct session *session, struct check *check)
+{
+    const char *what = "first copy";
+    struct snapshot_plan plan;
+    struct err err;
+    if (!snapshots_check_first(session, &plan, &err))
+        check_fail(check, what, &err);
+    else if (plan.n_tables == 0)
+        check_warn(check, what, "no table fits [tables] include = %s: only new ones will be read",
+                   session->config->tables.include);
+    else
+        check_ok(check, what, "%zu tables, about %llu rows, are copied first", plan.n_tables,
+                 (unsigned long long)plan.rows);
+}
+
 static void check_position(struct session *session, struct check *check)
 {
     const char *what = "position";
@@ -148,6 +165,8 @@ static void check_position(struct session *session, struct check *check)
         check_ok(check, what, "nothing is published yet: the first start begins at %s",
                  session->config->publish.start);
     check_retention(session, check);
+    if (session_starts_with_snapshot(session))
+        check_first_copy(session, check);
     struct topics_options topics = session_topics_options(session);
     if (topics_check(&topics, &err))
         check_ok(check, "topics", "each has the partitions that it was made with");

@@ -10,6 +10,7 @@
 #include "kafka/client.h"
 #include "publisher/session_state.h"
 #include "publisher/snapshot.h"
+#include "publisher/snapshot_list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,14 +88,15 @@ static void forget_file_of_another(struct session *session)
 }
 
 // Tables are copied first, and the stream goes on from where the source was before that.
-static bool starts_with_snapshot(const struct session *session)
+bool session_starts_with_snapshot(const struct session *session)
 {
     return !session->log.found && strcmp(session->config->publish.start, "snapshot") == 0;
 }
 
 static bool find_start(struct session *session, struct err *err)
 {
-    const char *from = starts_with_snapshot(session) ? "latest" : session->config->publish.start;
+    const char *from =
+        session_starts_with_snapshot(session) ? "latest" : session->config->publish.start;
     if (!session->log.found)
         return position_find(&session->options, &session->server, from, &session->start, err) ||
                err_wrap(err, "[publish] start = %s", session->config->publish.start);
@@ -184,7 +186,8 @@ static bool check_all(struct session *session, struct err *err)
         !check_replaced(session, err) || !session_choose_server(session, err))
         return false;
     struct topics_options topics = session_topics_options(session);
-    return (!starts_with_snapshot(session) || snapshots_check_first(session, err)) &&
+    struct snapshot_plan plan;
+    return (!session_starts_with_snapshot(session) || snapshots_check_first(session, &plan, err)) &&
            topics_check(&topics, err);
 }
 
@@ -217,7 +220,7 @@ static bool open_topics(struct session *session, struct err *err)
     struct topics_options options = session_topics_options(session);
     encoder_init(&session->encoder, &encoder);
     session->topics = topics_new(&options);
-    if (starts_with_snapshot(session))
+    if (session_starts_with_snapshot(session))
         snapshots_add_first(session);
     return topics_special(session->topics, "checkpoint", &session->checkpoints, err) &&
            (!publish->ddl_topic || topics_special(session->topics, "ddl", &session->ddl, err)) &&

@@ -56,6 +56,7 @@ struct session *session_new(struct session_run *run); // nothing is open
 MUST_CHECK bool session_choose_server(struct session *session, struct err *err);
 struct topics_options session_topics_options(struct session *session);
 struct table_filter session_filter(const struct config *config);
+bool session_starts_with_snapshot(const struct session *session);
 void session_log_position(const char *event, const struct session *session,
                           const struct position *position);
 

@@ -3,21 +3,22 @@
 // turns.
 #include "publisher/snapshot.h"
 
+#include "binlog/schema.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "publisher/control.h"
 #include "publisher/session_state.h"
 #include "publisher/snapshot_key.h"
+#include "publisher/snapshot_list.h"
 #include "publisher/snapshot_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define COMMANDS_MS 20    // between two looks for commands while there is other work
-#define PAUSES_MS 1000    // the longest pause that is counted by itself
-#define NOT_THERE_US 1000 // how long to leave the stream alone while P < S
+#define COMMANDS_MS 20 // between two looks for commands while there is other work
+#define PAUSES_MS 1000 // the longest pause that is counted by itself
 
 struct snapshots {
     struct session *session;
@@ -84,7 +85,8 @@ static void log_snapshot(const char *event, const struct snapshots *snapshots,
         below += snapshots->pauses[p99++];
     log_info(event, LOG_FIELDS(log_str("id", snapshot->id), log_str("tables", snapshot->tables),
                                log_str("phase", snapshot_phase_name(snapshot->phase)),
-                               log_u64("rows", rows), log_u64("deletes", snapshot->deletes),
+                               log_u64("n_tables", snapshot->n_list), log_u64("rows", rows),
+                               log_u64("deletes", snapshot->deletes),
                                log_u64("chunks", snapshots->n_pauses), log_u64("pause_p99_ms", p99),
                                log_str("note", snapshot->note)));
 }
@@ -197,97 +199,16 @@ static void settle(struct snapshots *snapshots, struct snapshot *snapshot)
 
 // --- which tables ------------------------------------------------------------------------------
 
-static bool is_plain(const char *glob)
-{
-    return !strpbrk(glob, "*?[,");
-}
-
-// Tables that the account may not see are not in information_schema: whoever asks for tables by
-// globs needs the right for the whole.
-static bool check_grants(struct snapshots *snapshots, struct err *err)
-{
-    struct wire_result rows;
-    bool granted = false;
-    if (!wire_query(snapshots->source.wire, "SHOW GRANTS", &rows, err))
-        return false;
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        const char *on = strstr(rows.cells[i], " ON *.* TO ");
-        const char *select = strstr(rows.cells[i], "SELECT");
-        bool is_all = strncmp(rows.cells[i], "GRANT ALL PRIVILEGES ", 21) == 0;
-        granted |= on && (is_all || (select && select < on));
-    }
-    wire_result_deinit(&rows);
-    return granted ||
-           err_set(err, ERR_REFUSED,
-                   "%s: to find all tables by a pattern the account needs to see them: "
-                   "GRANT SELECT ON *.* TO '%s'@'…'",
-                   wire_name(snapshots->source.wire), snapshots->session->config->source.user);
-}
-
-static bool is_wanted(const struct snapshots *snapshots, const struct snapshot *snapshot,
-                      const char *const *cells)
-{
-    const struct table_filter all = session_filter(snapshots->session->config);
-    const struct table_filter these = {.include = snapshot->tables};
-    struct slice db = slice_of_str(cells[0]);
-    struct slice name = slice_of_str(cells[1]);
-    bool is_table =
-        strcmp(cells[2], "BASE TABLE") == 0 || strcmp(cells[2], "SYSTEM VERSIONED") == 0;
-    return is_table && table_filter_wants(&all, db, name) &&
-           table_filter_wants(*snapshot->tables ? &these : &all, db, name);
-}
-
-static bool list_by_globs(struct snapshots *snapshots, struct snapshot *snapshot, struct err *err)
-{
-    struct wire_result rows;
-    if (!check_grants(snapshots, err) ||
-        !wire_query(snapshots->source.wire,
-                    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS FROM "
-                    "information_schema.TABLES ORDER BY TABLE_SCHEMA, TABLE_NAME",
-                    &rows, err))
-        return false;
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        const char *const *cells = rows.cells + i * rows.n_columns;
-        if (!is_wanted(snapshots, snapshot, cells))
-            continue;
-        struct snapshot_table *table = snapshot_add_table(snapshot, cells[0], cells[1]);
-        table->estimate = cells[3] ? strtoull(cells[3], NULL, 10) : 0;
-    }
-    wire_result_deinit(&rows);
-    return true;
-}
-
-// "db.table", where neither is a glob.
-static bool list_one(struct snapshots *snapshots, struct snapshot *snapshot, struct err *err)
-{
-    const struct table_filter filter = session_filter(snapshots->session->config);
-    char *db = mem_strdup(snapshot->tables);
-    char *point = strchr(db, '.');
-    bool ok = point != NULL;
-    if (ok) {
-        *point = '\0';
-        ok = table_filter_wants(&filter, slice_of_str(db), slice_of_str(point + 1));
-    }
-    if (ok)
-        snapshot_add_table(snapshot, db, point + 1);
-    else
-        err_set(err, ERR_REFUSED, "table %s is not read: see [tables]", snapshot->tables);
-    free(db);
-    return ok;
-}
-
 static bool list_tables(struct snapshots *snapshots, struct snapshot *snapshot, struct err *err)
 {
-    if (!source_check(&snapshots->source, &snapshots->session->server, err))
+    if (!source_check(&snapshots->source, &snapshots->session->server, err) ||
+        !snapshot_list(snapshots->session, &snapshots->source, snapshot, err))
         return false;
-    bool ok = *snapshot->tables && is_plain(snapshot->tables)
-                  ? list_one(snapshots, snapshot, err)
-                  : list_by_globs(snapshots, snapshot, err);
-    if (!ok)
-        return false;
-    snapshot->listed = true;
-    snapshot->dirty = true;
     log_snapshot("snapshot begun", snapshots, snapshot);
+    if (snapshot->n_list == 0)
+        log_warn("a snapshot of nothing: no table fits",
+                 LOG_FIELDS(log_str("id", snapshot->id), log_str("tables", snapshot->tables),
+                            log_str("include", snapshots->session->config->tables.include)));
     return true;
 }
 
@@ -296,15 +217,17 @@ void snapshots_add_first(struct session *session)
     snapshot_add(&session->log.snapshots, SNAPSHOT_FIRST_ID, "", "");
 }
 
-bool snapshots_check_first(struct session *session, struct err *err)
+bool snapshots_check_first(struct session *session, struct snapshot_plan *plan, struct err *err)
 {
-    struct snapshots snapshots = {.session = session};
-    struct snapshot_source *source = &snapshots.source;
-    source->options = session->options;
-    bool ok = wire_connect(&source->options, &source->wire, err) &&
-              source_check(source, &session->server, err) && check_grants(&snapshots, err);
-    source_deinit(source);
-    return ok || err_wrap(err, "[publish] start = snapshot");
+    struct snapshot_source source = {.options = session->options};
+    bool ok = wire_connect(&source.options, &source.wire, err) &&
+              schema_session(source.wire, err) && source_check(&source, &session->server, err) &&
+              snapshot_make_plan(session, &source, plan, err);
+    source_deinit(&source);
+    if (ok || err->class == ERR_RETRY)
+        return ok;
+    return err_wrap(err, "[publish] start = snapshot, the default, copies all tables first (or set "
+                         "start = earliest: no copy, only what the binlog still holds)");
 }
 
 // --- commands ----------------------------------------------------------------------------------
@@ -480,7 +403,10 @@ static bool has_work(const struct snapshot *snapshot)
 
 bool snapshots_are_busy(const struct snapshots *snapshots)
 {
-    if (!snapshots->source.wire && clock_steady_ms() < snapshots->source.retry_at_ms)
+    const struct snapshot_source *source = &snapshots->source;
+    if (!source->wire && clock_steady_ms() < source->retry_at_ms)
+        return false;
+    if (clock_steady_us() < source->not_before_us)
         return false;
     for (size_t i = 0; i < snapshots->log->n_snapshots; i++)
         if (has_work(snapshots->log->snapshots[i]))
@@ -529,11 +455,14 @@ static bool is_time(struct snapshots *snapshots, bool idle)
     return idle || (!holds && now_us - snapshots->ended_us >= rest_us);
 }
 
-static void count_pause(struct snapshots *snapshots, uint64_t began_us)
+// Opening a table holds the stream up as well, but is not a chunk.
+static void count_pause(struct snapshots *snapshots, uint64_t began_us, bool is_chunk)
 {
     snapshots->ended_us = clock_steady_us();
     snapshots->took_us = snapshots->ended_us - began_us;
     uint64_t ms = snapshots->took_us / 1000;
+    if (!is_chunk)
+        return;
     snapshots->pauses[ms < PAUSES_MS ? ms : PAUSES_MS]++;
     snapshots->n_pauses++;
 }
@@ -561,10 +490,8 @@ static bool read_table(struct snapshots *snapshots, struct snapshot *snapshot,
                        struct snapshot_table *table, struct err *err)
 {
     enum snapshot_outcome outcome;
-    uint64_t began_us = clock_steady_us();
     if (!table->reader)
         table->reader = reader_new(snapshots->session, &snapshots->source);
-    bool is_chunk = table->reader->has_schema; // else it is opened
     if (!reader_chunk(table->reader, snapshot, table, &outcome, err))
         return false;
     switch (outcome) {
@@ -583,8 +510,6 @@ static bool read_table(struct snapshots *snapshots, struct snapshot *snapshot,
         fail_table(table, err);
         break;
     }
-    if (is_chunk)
-        count_pause(snapshots, began_us);
     return true;
 }
 
@@ -593,6 +518,7 @@ static bool work_on(struct snapshots *snapshots, struct snapshot *snapshot, bool
                     struct err *err)
 {
     bool ready;
+    uint64_t began_us = clock_steady_us();
     if (!source_connect(&snapshots->source, &ready, err)) {
         fail_snapshot(snapshots, snapshot, err);
         return true;
@@ -600,8 +526,13 @@ static bool work_on(struct snapshots *snapshots, struct snapshot *snapshot, bool
     *worked = ready;
     if (!ready)
         return true;
-    if (snapshot->listed)
-        return read_table(snapshots, snapshot, next_table(snapshot), err);
+    if (snapshot->listed) {
+        struct snapshot_table *table = next_table(snapshot);
+        bool is_chunk = table->reader && table->reader->has_schema; // else it is opened
+        bool ok = read_table(snapshots, snapshot, table, err);
+        count_pause(snapshots, began_us, is_chunk && snapshots->source.not_before_us < began_us);
+        return ok;
+    }
     if (list_tables(snapshots, snapshot, err))
         return true;
     bool is_passing = err->class == ERR_RETRY;

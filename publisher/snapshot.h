@@ -24,6 +24,7 @@
 #define SNAPSHOT_FIRST_ID "first" // of the copy at the very first start
 
 struct session;
+struct snapshot_plan;
 struct snapshots;
 
 // For an open session. Snapshots are those of session->log.
@@ -33,7 +34,10 @@ void snapshots_close(struct snapshots *snapshots); // takes NULL
 
 // The copy of all tables that are read; before anything is published.
 void snapshots_add_first(struct session *session);
-MUST_CHECK bool snapshots_check_first(struct session *session, struct err *err);
+
+// Can that be done? What it refuses is said with both ways out: what mends it, and another start.
+MUST_CHECK bool snapshots_check_first(struct session *session, struct snapshot_plan *plan,
+                                      struct err *err);
 
 // At a boundary of the stream: takes commands, and reads a chunk where it is time for one. `idle`:
 // the stream has nothing to read now. *worked: rows may have been sent. False: the session ends.

@@ -25,9 +25,11 @@
 
 #define FIRST_ROWS 500
 #define MOST_ROWS 200000
-#define CHUNK_BYTES ((uint64_t)16 << 20) // of cells
-#define LOOK_EVERY 16                    // rows, at the clock
-#define DRAIN_BYTES ((uint64_t)1 << 20)  // of rows left in a result: less is read, more is cut off
+#define CHUNK_BYTES ((uint64_t)16 << 20)  // of cells
+#define LOOK_EVERY 16                     // rows, at the clock
+#define DRAIN_BYTES ((uint64_t)256 << 10) // of rows left in a result: less is read, more cut off
+#define CUT_PERCENT 70                    // of the pause, after which no row is read any more
+#define AIM_PERCENT 55                    // that a chunk is to take
 #define ROW_BYTES_LEAST 16
 
 #define ERRNO_TABLE_UNKNOWN 1146
@@ -416,7 +418,7 @@ static bool commit_pass(struct snapshot_reader *reader, bool *ended, struct err 
 
 static bool look_at_clock(struct snapshot_reader *reader, struct chunk *chunk, struct err *err)
 {
-    uint64_t pause_us = reader->session->config->snapshot.pause_ms * 800; // the end takes, too
+    uint64_t pause_us = reader->session->config->snapshot.pause_ms * 10 * CUT_PERCENT;
     if (!reader->schema.index.is_ordered)
         return commit_pass(reader, &chunk->cut, err);
     chunk->cut = chunk->bytes > CHUNK_BYTES || clock_steady_us() - reader->began_us >= pause_us;
@@ -459,12 +461,15 @@ static bool end_rows(struct snapshot_reader *reader, const struct chunk *chunk, 
     return source_end(reader->source, err);
 }
 
-// The next chunk shall take most of the pause, and not more than its share of memory.
+// The next chunk shall take about half of the pause, as one that meets a busy machine takes twice
+// that, and not more than its share of memory.
 static void adapt(struct snapshot_reader *reader, const struct chunk *chunk)
 {
-    uint64_t took_us = clock_steady_us() - reader->began_us + 1;
-    uint64_t target_us = reader->session->config->snapshot.pause_ms * 600;
-    uint64_t limit = chunk->rows * target_us / took_us;
+    uint64_t rows_us = clock_steady_us() - reader->first_us + 1;
+    uint64_t before_us = reader->first_us - reader->began_us;
+    uint64_t aim_us = reader->session->config->snapshot.pause_ms * 10 * AIM_PERCENT;
+    uint64_t left_us = aim_us > before_us + aim_us / 4 ? aim_us - before_us : aim_us / 4;
+    uint64_t limit = chunk->rows * left_us / rows_us;
     uint64_t row_bytes = chunk->rows ? chunk->bytes / chunk->rows + 1 : 1;
     if (chunk->rows == 0 || (!chunk->cut && chunk->rows < reader->limit))
         return;
@@ -489,6 +494,7 @@ static bool read_chunk(struct snapshot_reader *reader, struct chunk *chunk, bool
     buf_deinit(&sql);
     if (!ok)
         return false;
+    reader->first_us = clock_steady_us();
     if (shape != reader->cells_shape) {
         *outcome = OUTCOME_CHANGED;
         source_drop(reader->source, false);
@@ -505,12 +511,30 @@ static bool read_chunk(struct snapshot_reader *reader, struct chunk *chunk, bool
     return true;
 }
 
+// Of an empty table there is nothing to send: with hundreds of them making topics would take long.
+static bool has_rows(struct snapshot_reader *reader, bool *has, struct err *err)
+{
+    struct wire_result rows;
+    struct buf sql = {0};
+    buf_str(&sql, "SELECT 1");
+    write_table(&sql, &reader->schema.table);
+    buf_str(&sql, " LIMIT 1");
+    bool ok = wire_query(reader->source->wire, buf_cstr(&sql), &rows, err);
+    buf_deinit(&sql);
+    if (!ok)
+        return false;
+    *has = rows.n_rows > 0;
+    wire_result_deinit(&rows);
+    return true;
+}
+
 // Its shape and its topic, which may have to be made: no chunk yet.
 static bool open_table(struct snapshot_reader *reader, const struct snapshot *snapshot,
                        struct chunk *chunk, bool *of_source, enum snapshot_outcome *outcome,
                        struct err *err)
 {
     struct snapshot_table *table = chunk->table;
+    bool has = false;
     if (!reader_prepare(reader, slice_of_str(table->db), slice_of_str(table->name), snapshot->where,
                         outcome, err))
         return false;
@@ -526,7 +550,9 @@ static bool open_table(struct snapshot_reader *reader, const struct snapshot *sn
         table->started_ms = clock_now_ms();
     }
     struct topic *topic;
-    if (!topics_of_table(reader->session->topics, &reader->schema.table, &topic, err)) {
+    if (!has_rows(reader, &has, err))
+        return false;
+    if (has && !topics_of_table(reader->session->topics, &reader->schema.table, &topic, err)) {
         *of_source = false;
         return false;
     }

@@ -35,6 +35,7 @@ struct snapshot_reader {
     size_t n_cells;
     uint64_t limit;    // rows of the next chunk
     uint64_t began_us; // of the chunk
+    uint64_t first_us; // when its rows began to come
     uint32_t row;      // within the chunk
     struct origin origin;
 };

@@ -14,6 +14,7 @@
 
 #define FIRST_WAIT_MS 200
 #define MOST_WAIT_MS 30000
+#define NOT_THERE_US 1000 // how long to leave the stream alone while P < S
 
 void source_drop(struct snapshot_source *source, bool is_failure)
 {
@@ -158,6 +159,8 @@ bool source_begin(struct snapshot_source *source, const struct server *server,
     if (ok && !was_proven && server->is_mariadb)
         ok = prove_view(source, server, stream, is_there, err) &&
              (*is_there || source_end(source, err));
+    if (ok && !*is_there)
+        source->not_before_us = clock_steady_us() + NOT_THERE_US;
     if (ok && *is_there && !was_proven) {
         buf_clear(&source->proven);
         buf_slice(&source->proven, buf_bytes(&position));

@@ -23,6 +23,7 @@ struct snapshot_source {
     struct wire *wire;            // NULL: not connected
     uint64_t retry_at_ms;         // steady; not before, after a failure
     unsigned failures;            // in a row
+    uint64_t not_before_us;       // steady; when to ask again for a view that was not there
     struct buf proven;            // the position that the proof was last given for
     char file[POSITION_FILE_MAX]; // MariaDB: of the newest view
     uint64_t pos;

@@ -27,9 +27,7 @@ static uint8_t name_byte(const struct full_name *name, size_t at)
     return at == name->db.len ? '.' : name->table.ptr[at - name->db.len - 1];
 }
 
-// The next item of a list, without the spaces around it; false at the end. Empty items are passed
-// over.
-static bool next_item(const char **list, struct slice *item)
+bool table_filter_next(const char **list, struct slice *item)
 {
     while (*list && **list) {
         *list += strspn(*list, ", \t\r\n");
@@ -42,6 +40,22 @@ static bool next_item(const char **list, struct slice *item)
             return true;
     }
     return false;
+}
+
+void table_filter_split(struct slice glob, struct slice *db, struct slice *table)
+{
+    const uint8_t *point = glob.len > 0 ? memchr(glob.ptr, '.', glob.len) : NULL;
+    size_t n = point ? (size_t)(point - glob.ptr) : glob.len;
+    *db = slice_of(glob.ptr, n);
+    *table = slice_of(glob.ptr + n + (point != NULL), glob.len - n - (point != NULL));
+}
+
+bool table_filter_is_plain(struct slice part)
+{
+    for (size_t i = 0; i < part.len; i++)
+        if (strchr("*?[", part.ptr[i]))
+            return false;
+    return part.len > 0;
 }
 
 // Length of the "[a-z]" at the front of the glob; 0 when it is not closed and so an ordinary byte.
@@ -122,13 +136,13 @@ bool table_filter_wants(const struct table_filter *filter, struct slice db, stru
     bool own = is_own(db);
     bool any = false;
     bool wanted = false;
-    while (!wanted && next_item(&include, &glob)) {
+    while (!wanted && table_filter_next(&include, &glob)) {
         any = true;
         wanted = glob_matches(glob, &name) && (!own || names_database(glob, db));
     }
     if (!any)
         wanted = !own;
-    while (wanted && next_item(&exclude, &glob))
+    while (wanted && table_filter_next(&exclude, &glob))
         wanted = !glob_matches(glob, &name);
     return wanted;
 }
@@ -137,7 +151,7 @@ bool table_filter_wants(const struct table_filter *filter, struct slice db, stru
 static uint64_t digest_list(uint64_t h, const char *list)
 {
     struct slice item;
-    while (next_item(&list, &item)) {
+    while (table_filter_next(&list, &item)) {
         for (size_t i = 0; i < item.len; i++)
             h = (h ^ item.ptr[i]) * FNV_PRIME;
         h = (h ^ ',') * FNV_PRIME;

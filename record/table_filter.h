@@ -16,6 +16,16 @@ struct table_filter {
 
 bool table_filter_wants(const struct table_filter *filter, struct slice db, struct slice table);
 
+// The next item of such a list, without the spaces around it; false at the end. Empty items are
+// passed over.
+bool table_filter_next(const char **list, struct slice *glob);
+
+// The database and the table of a glob: what is before its first point and behind it.
+void table_filter_split(struct slice glob, struct slice *db, struct slice *table);
+
+// Does it stand for one name only?
+bool table_filter_is_plain(struct slice part);
+
 // Equal filters have equal digests; never 0.
 uint64_t table_filter_digest(const struct table_filter *filter);
 

@@ -65,6 +65,7 @@ class Bench:
         write_config(self.config, config(
             stages.SOURCE, self.addresses, source={"tls": "off"},  # as the limit
             kafka={"partitions": stages.PARTITIONS, "replication": 1},
+            publish={"start": "earliest"},
             tables={"include": "sbtest.*, shapes.*"}))
 
     def run_all(self):

@@ -67,6 +67,11 @@ class Topics:
         resource = ConfigResource("topic", f"{self.name}.{suffix}")
         return self.admin.describe_configs([resource])[resource].result(PATIENCE_S)[key].value
 
+    def set(self, suffix, key, value):
+        """Sets one configuration entry of a topic, and no other."""
+        resource = ConfigResource("topic", f"{self.name}.{suffix}", set_config={key: str(value)})
+        self.admin.alter_configs([resource])[resource].result(PATIENCE_S)
+
     def remove(self):
         """Deletes all of them. Groups without offsets vanish by themselves."""
         names = self.names()

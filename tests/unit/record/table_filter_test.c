@@ -51,6 +51,28 @@ static void test_wants(void **state)
     }
 }
 
+static void test_parts(void **state)
+{
+    (void)state;
+    const char *list = " a.b , ,c.d.e,x*";
+    struct slice glob;
+    struct slice db;
+    struct slice table;
+    assert_true(table_filter_next(&list, &glob));
+    assert_text(glob, "a.b");
+    assert_true(table_filter_next(&list, &glob));
+    table_filter_split(glob, &db, &table);
+    assert_text(db, "c");
+    assert_text(table, "d.e");
+    assert_true(table_filter_is_plain(db));
+    assert_true(table_filter_next(&list, &glob));
+    table_filter_split(glob, &db, &table);
+    assert_text(db, "x*");
+    assert_text(table, "");
+    assert_false(table_filter_is_plain(db) || table_filter_is_plain(table));
+    assert_false(table_filter_next(&list, &glob));
+}
+
 static uint64_t digest(const char *include, const char *exclude)
 {
     return table_filter_digest(&(struct table_filter){include, exclude});
@@ -71,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
