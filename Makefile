@@ -40,13 +40,14 @@ SNAPSHOT := binlog/cell.c publisher/control.c publisher/grants.c publisher/snaps
 	publisher/snapshot_list.c publisher/snapshot_log.c publisher/snapshot_reader.c publisher/snapshot_source.c publisher/snapshot_state.c \
 	publisher/snapshot_status.c publisher/tree.c
 PUBLISHER += $(SNAPSHOT)
-APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/check.c appliers/core/consumer.c \
+APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/beside.c appliers/core/check.c appliers/core/consumer.c \
 	appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/dead_letter_log.c \
-	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/main.c \
-	appliers/core/message.c appliers/core/offsets.c appliers/core/truncation.c appliers/core/worker.c
-MONGODB := appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
+	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/history.c appliers/core/main.c \
+	appliers/core/message.c appliers/core/offsets.c appliers/core/offsets_reset.c appliers/core/progress.c \
+	appliers/core/rebuild.c appliers/core/topic_end.c appliers/core/truncation.c appliers/core/worker.c
+MONGODB := appliers/mongodb/beside.c appliers/mongodb/buried.c appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
-REDIS := appliers/redis/advice.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/shown.c appliers/redis/sink.c \
+REDIS := appliers/redis/advice.c appliers/redis/beside.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/scan.c appliers/redis/shown.c appliers/redis/sink.c \
 	appliers/redis/truncate.c
 VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c verify/counts.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/messages.c verify/mysql.c verify/open.c \
@@ -139,8 +140,8 @@ UNIT_SRC_record := $(RECORD) $(COMMON)
 UNIT_SRC_binlog := $(DECODE) binlog/ring.c $(RECORD) $(COMMON)
 UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
 UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/guard.c appliers/core/message.c appliers/core/truncation.c $(RECORD) $(COMMON)
-UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
-UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/beside.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
+UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/beside.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
 UNIT_SRC_verify := $(VERIFY) $(KAFKA) $(RECORD) $(COMMON)
 UNIT_LIBS_verify = $(LIBS_tailrace-verify)
 UNIT_LIBS_record := $(RECORD_LIBS)

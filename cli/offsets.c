@@ -4,6 +4,7 @@
 //                                                tailrace-apply-NAME offsets show, …
 //   offsets reset publisher --to …             → tailrace-publish offsets reset --to …
 //   offsets reset apply NAME --to …            → tailrace-apply-NAME offsets reset --to …
+//   offsets reset apply NAME --rebuild         → tailrace-apply-NAME offsets reset --rebuild
 // The exit code is theirs; `show` of all: the first that is not 0.
 #include "cli/call.h"
 
@@ -16,6 +17,8 @@ static const char *const programs[] = {"tailrace-publish", "tailrace-apply-mongo
 CALL_PASS_ON(set_config, "--config")
 CALL_PASS_ON(set_to, "--to")
 CALL_PASS_ON(set_topic, "--topic")
+CALL_PASS_ON(set_rebuild, "--rebuild")
+CALL_PASS_ON(set_discard, "--discard")
 CALL_PASS_ON(set_dry_run, "--dry-run")
 CALL_PASS_ON(set_yes, "--yes")
 CALL_PASS_ON(set_json, "--json")
@@ -24,6 +27,9 @@ static const struct cli_option options[] = {
     {"config", 'c', "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", 0, set_config},
     {"to", 0, "WHERE", "reset: where to", 0, set_to},
     {"topic", 0, "GLOB", "reset apply: only topics that fit", 0, set_topic},
+    {"rebuild", 0, NULL, "reset apply: fills the target anew beside, then puts it in place", 0,
+     set_rebuild},
+    {"discard", 0, NULL, "reset apply: gives an unfinished rebuild up", 0, set_discard},
     {"dry-run", 0, NULL, "reset: prints what would change, changes nothing", 0, set_dry_run},
     {"yes", 0, NULL, "reset: does not ask", 0, set_yes},
     {"json", 0, NULL, "show: JSON lines", 0, set_json},
@@ -33,7 +39,8 @@ static const struct cli_option options[] = {
 static const struct cli cli = {
     .program = "tailrace-offsets",
     .purpose = "shows and sets how far publisher and appliers have come",
-    .synopsis = "show | reset publisher --to WHERE | reset apply NAME --to WHERE  [OPTION …]",
+    .synopsis = "show | reset publisher --to WHERE | reset apply NAME --to WHERE [--rebuild] | "
+                "reset apply NAME --discard  [OPTION …]",
     .options = options,
 };
 

@@ -36,7 +36,20 @@
     X(redis_sent)                 /* all of it, with EXEC; some may lie in our buffer */           \
     X(redis_executed)             /* EXEC has answered */                                          \
     X(apply_applied)              /* the target has it, the lane does not know it */               \
-    X(apply_group_told)           /* the group's offsets are on their way */
+    X(apply_group_told)           /* the group's offsets are on their way */                       \
+    /* a rebuild of a target: from its first mark in the target to the last */                     \
+    X(rebuild_begun)              /* the target knows of it, nothing is filled */                  \
+    X(rebuild_filled)             /* all is filled, the applier could still go on */               \
+    X(rebuild_fenced)             /* no applier can write any more, nothing is in place */         \
+    X(rebuild_mongodb_renamed)    /* one collection of several is in place */                      \
+    X(rebuild_mongodb_buried)     /* tombstones of one table are */                                \
+    X(rebuild_redis_removed)      /* some keys that are not in the rebuild are gone */             \
+    X(rebuild_redis_compared)     /* all of them are */                                            \
+    X(rebuild_redis_renamed)      /* some keys are in place */                                     \
+    X(rebuild_swapped)            /* all is in place, the checkpoints are not set */               \
+    X(rebuild_ended)              /* they are, the consumer group does not know it */              \
+    /* giving one up */                                                                            \
+    X(rebuild_discarding)         /* the checkpoints are gone, what was filled is there */
 // clang-format on
 
 #ifdef TAILRACE_CRASH_POINTS

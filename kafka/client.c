@@ -374,6 +374,18 @@ bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_partitions,
     return ok;
 }
 
+void kafka_group_forget(rd_kafka_t *rk, const char *group)
+{
+    rd_kafka_DeleteGroup_t *gone = rd_kafka_DeleteGroup_new(group);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteGroups(rk, &gone, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_TIMEOUT_MS);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteGroup_destroy(gone);
+}
+
 bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *first,
                       int64_t *end, struct err *err)
 {

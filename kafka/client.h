@@ -53,6 +53,9 @@ MUST_CHECK bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_
                                    int32_t replication, const char *const *settings,
                                    struct err *err);
 
+// Removes a consumer group without members, if it is there; what is left of it does no harm.
+void kafka_group_forget(rd_kafka_t *rk, const char *group);
+
 // First offset and the one behind the last committed message (last stable offset).
 MUST_CHECK bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition,
                                  int64_t *first, int64_t *end, struct err *err);

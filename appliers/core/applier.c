@@ -3,6 +3,7 @@
 #define _DEFAULT_SOURCE // gethostname
 #include "appliers/core/applier.h"
 
+#include "appliers/core/beside.h"
 #include "appliers/core/consumer.h"
 #include "appliers/core/guard.h"
 #include "common/backoff.h"
@@ -42,9 +43,7 @@ void applier_group(const struct config *config, const struct sink_driver *driver
     snprintf(group, SINK_GROUP_BYTES, "%s.apply.%s", config->source.name, driver->name);
 }
 
-// host:pid:random: another one for each session, so that a claim made before never counts as this
-// one's.
-static void make_owner(char owner[SINK_OWNER_BYTES])
+void applier_make_owner(char owner[SINK_OWNER_BYTES])
 {
     char host[64] = "";
     uint64_t random = clock_steady_us();
@@ -66,6 +65,8 @@ static bool open_workers(struct session *session, struct err *err)
         struct sink *sink;
         if (!applier->driver->open(applier->config, &sink, err))
             return false;
+        if (applier->is_beside)
+            applier->driver->beside->enter(sink);
         session->workers[session->n_workers++] = worker_start(&session->worker_options, sink);
     }
     return true;
@@ -92,7 +93,10 @@ static bool open_session(struct session *session, struct err *err)
                                        .letters = session->letters,
                                        .workers = session->workers,
                                        .n_workers = session->n_workers,
-                                       .until_caught_up = applier->until_caught_up};
+                                       .until_caught_up = applier->until_caught_up,
+                                       .tells_progress = applier->is_beside,
+                                       .topics = applier->topics,
+                                       .n_topics = applier->n_topics};
     return consumer_open(&options, &session->consumer, err);
 }
 
@@ -155,8 +159,11 @@ static bool run_session(const struct applier *applier, bool *opened, struct work
 {
     struct session session = {.applier = applier};
     uint64_t begin_ms = clock_steady_ms();
-    applier_group(applier->config, applier->driver, session.group);
-    make_owner(session.owner);
+    if (applier->group)
+        snprintf(session.group, sizeof session.group, "%s", applier->group);
+    else
+        applier_group(applier->config, applier->driver, session.group);
+    applier_make_owner(session.owner);
     *stats = (struct worker_stats){0};
     *opened = open_session(&session, err);
     if (*opened)

@@ -12,6 +12,12 @@ struct applier {
     const struct config *config;
     const struct sink_driver *driver;
     bool until_caught_up;
+    // Of a rebuild (rebuild.h), else 0: what is applied goes beside, with the checkpoints of
+    // `group`, from these topics only. All borrowed.
+    bool is_beside;
+    const char *group; // NULL: the applier's own
+    const char *const *topics;
+    size_t n_topics;
 };
 
 // Runs until the stop flag is raised, or caught up. The first session's faults end it in any case:
@@ -21,5 +27,8 @@ MUST_CHECK bool applier_run(const struct applier *applier, struct err *err);
 // "<source>.apply.<driver>"
 void applier_group(const struct config *config, const struct sink_driver *driver,
                    char group[SINK_GROUP_BYTES]);
+
+// host:pid:random: another one each time, so that a claim made before never counts as this one's.
+void applier_make_owner(char owner[SINK_OWNER_BYTES]);
 
 #endif

@@ -37,8 +37,8 @@ static bool look_at_topics(struct looked *looked, struct check *check)
     struct err err;
     rd_kafka_conf_t *conf = consumer_conf(looked->config, looked->driver, looked->group, &err);
     if (!conf || !kafka_open_take(RD_KAFKA_CONSUMER, conf, &looked->rk, &err) ||
-        !consumer_list_ends(looked->rk, looked->config->source.name, &looked->ends, &looked->n_ends,
-                            &err))
+        !topic_ends_list(looked->rk, looked->config->source.name, &looked->ends, &looked->n_ends,
+                         &err))
         return check_fail(check, "kafka", &err);
     if (looked->n_ends > 0)
         check_ok(check, "kafka", "%zu partitions of tables to read", looked->n_ends);
@@ -47,21 +47,12 @@ static bool look_at_topics(struct looked *looked, struct check *check)
     return true;
 }
 
-static const struct topic_end *find_end(const struct looked *looked,
-                                        const struct sink_checkpoint *checkpoint)
-{
-    for (size_t i = 0; i < looked->n_ends; i++)
-        if (looked->ends[i].partition == checkpoint->partition &&
-            strcmp(looked->ends[i].topic, checkpoint->topic) == 0)
-            return &looked->ends[i];
-    return NULL;
-}
-
 // What a start would refuse: records that are gone, or a topic that was made anew.
 static void look_at_checkpoint(const struct looked *looked,
                                const struct sink_checkpoint *checkpoint, struct check *check)
 {
-    const struct topic_end *end = find_end(looked, checkpoint);
+    const struct topic_end *end =
+        topic_ends_find(looked->ends, looked->n_ends, checkpoint->topic, checkpoint->partition);
     struct err err;
     if (!end)
         check_warn(check, "checkpoints", "topic %s partition %d is not in Kafka any more",

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/consumer.h"
 
+#include "appliers/core/progress.h"
 #include "common/clock.h"
 #include "common/crash.h"
 #include "common/log.h"
@@ -59,6 +60,7 @@ struct consumer {
     size_t taken_bytes;     // since it was woken
     struct topic_end *ends; // until_caught_up: as they were at the start
     size_t n_ends;
+    struct progress progress;
     struct lane **lanes; // ours
     size_t n_lanes;
     struct lane **dropped; // ours once; a worker may still look at them
@@ -71,60 +73,6 @@ struct consumer {
     bool failed;
     struct err err;
 };
-
-// --- topics ---
-
-static int compare_ends(const void *a, const void *b)
-{
-    const struct topic_end *left = a;
-    const struct topic_end *right = b;
-    int order = strcmp(left->topic, right->topic);
-    return order ? order
-                 : (left->partition > right->partition) - (left->partition < right->partition);
-}
-
-static bool add_ends(rd_kafka_t *rk, const struct rd_kafka_metadata_topic *topic,
-                     struct topic_end **ends, size_t *n, struct err *err)
-{
-    *ends = mem_realloc(*ends, (*n + (size_t)topic->partition_cnt + 1) * sizeof **ends);
-    for (int i = 0; i < topic->partition_cnt; i++) {
-        struct topic_end *end = &(*ends)[(*n)++];
-        *end = (struct topic_end){.partition = topic->partitions[i].id};
-        snprintf(end->topic, sizeof end->topic, "%s", topic->topic);
-        if (!kafka_watermarks(rk, end->topic, end->partition, &end->first, &end->end, err))
-            return false;
-    }
-    return true;
-}
-
-bool consumer_list_ends(rd_kafka_t *rk, const char *source_name, struct topic_end **ends,
-                        size_t *n_ends, struct err *err)
-{
-    const struct rd_kafka_metadata *metadata;
-    struct buf db = {0}, table = {0};
-    bool done = true;
-    *ends = NULL;
-    *n_ends = 0;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_TIMEOUT_MS);
-    if (code)
-        return kafka_question_failed(rk, code, "asking the Kafka brokers for their topics", err);
-    for (int i = 0; done && i < metadata->topic_cnt; i++) {
-        buf_clear(&db);
-        buf_clear(&table);
-        if (topic_read_table(metadata->topics[i].topic, source_name, &db, &table))
-            done = add_ends(rk, &metadata->topics[i], ends, n_ends, err);
-    }
-    rd_kafka_metadata_destroy(metadata);
-    buf_deinit(&db);
-    buf_deinit(&table);
-    if (done && *n_ends)
-        qsort(*ends, *n_ends, sizeof **ends, compare_ends);
-    if (!done) {
-        free(*ends);
-        *ends = NULL;
-    }
-    return done;
-}
 
 // --- lanes ---
 
@@ -157,6 +105,23 @@ static struct worker *choose_worker(const struct consumer *consumer)
     return best;
 }
 
+static bool is_wanted(const struct consumer_options *options, const char *topic)
+{
+    for (size_t i = 0; i < options->n_topics; i++)
+        if (strcmp(options->topics[i], topic) == 0)
+            return true;
+    return !options->topics;
+}
+
+static void keep_wanted(struct consumer *consumer)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < consumer->n_ends; i++)
+        if (is_wanted(&consumer->options, consumer->ends[i].topic))
+            consumer->ends[kept++] = consumer->ends[i];
+    consumer->n_ends = kept;
+}
+
 // To the last record, committed or not: a producer hears of its commit a moment before consumers
 // do, so what was published just now may not be visible yet. An open transaction is waited for.
 static bool find_ends(struct consumer *consumer, struct err *err)
@@ -170,21 +135,19 @@ static bool find_ends(struct consumer *consumer, struct err *err)
         rd_kafka_conf_destroy(conf);
         return false;
     }
-    bool done =
-        kafka_open_take(RD_KAFKA_CONSUMER, conf, &rk, err) &&
-        consumer_list_ends(rk, config->source.name, &consumer->ends, &consumer->n_ends, err);
+    bool done = kafka_open_take(RD_KAFKA_CONSUMER, conf, &rk, err) &&
+                topic_ends_list(rk, config->source.name, &consumer->ends, &consumer->n_ends, err);
     if (rk)
         rd_kafka_destroy(rk);
+    if (done)
+        keep_wanted(consumer);
     return done;
 }
 
 static int64_t find_end(const struct consumer *consumer, const char *topic, int32_t partition)
 {
-    struct topic_end key = {.partition = partition};
-    snprintf(key.topic, sizeof key.topic, "%s", topic);
     const struct topic_end *end =
-        consumer->n_ends ? bsearch(&key, consumer->ends, consumer->n_ends, sizeof key, compare_ends)
-                         : NULL;
+        topic_ends_find(consumer->ends, consumer->n_ends, topic, partition);
     return end && end->end > end->first ? end->end : 0;
 }
 
@@ -389,15 +352,25 @@ rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_dr
     return conf;
 }
 
-static bool join(struct consumer *consumer, struct err *err)
+static void add_topics(const struct consumer_options *options,
+                       rd_kafka_topic_partition_list_t *topics)
 {
     struct buf pattern = {0};
-    topic_write_pattern(&pattern, consumer->options.config->source.name);
+    for (size_t i = 0; i < options->n_topics; i++)
+        rd_kafka_topic_partition_list_add(topics, options->topics[i], RD_KAFKA_PARTITION_UA);
+    if (!options->topics) {
+        topic_write_pattern(&pattern, options->config->source.name);
+        rd_kafka_topic_partition_list_add(topics, buf_cstr(&pattern), RD_KAFKA_PARTITION_UA);
+    }
+    buf_deinit(&pattern);
+}
+
+static bool join(struct consumer *consumer, struct err *err)
+{
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, buf_cstr(&pattern), RD_KAFKA_PARTITION_UA);
+    add_topics(&consumer->options, topics);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->rk, topics);
     rd_kafka_topic_partition_list_destroy(topics);
-    buf_deinit(&pattern);
     return code ? kafka_err(err, code, "subscribing") : true;
 }
 
@@ -624,6 +597,22 @@ static bool is_caught_up(struct consumer *consumer)
     return are_others_done(consumer);
 }
 
+// Records, about: marks of transactions have offsets too.
+static uint64_t count_left(struct consumer *consumer)
+{
+    uint64_t left = 0;
+    for (size_t i = 0; i < consumer->n_ends; i++) {
+        const struct topic_end *end = &consumer->ends[i];
+        struct lane *lane = find_lane(consumer, end->topic, end->partition);
+        bool is_idle;
+        int64_t next = lane ? worker_next(lane->worker, lane, &is_idle) : SINK_OFFSET_NONE;
+        if (next < end->first)
+            next = end->first;
+        left += next < end->end ? (uint64_t)(end->end - next) : 0;
+    }
+    return left;
+}
+
 static bool check_workers(struct consumer *consumer, struct err *err)
 {
     for (size_t i = 0; i < consumer->options.n_workers; i++)
@@ -653,6 +642,8 @@ bool consumer_run(struct consumer *consumer, struct err *err)
         if (now_ms - committed_ms >= COMMIT_EVERY_MS) {
             commit_offsets(consumer);
             committed_ms = now_ms;
+            if (consumer->options.tells_progress && consumer->assigned)
+                progress_tell(&consumer->progress, count_left(consumer), now_ms);
         }
     }
     return true;

@@ -6,6 +6,7 @@
 #ifndef TAILRACE_APPLIERS_CORE_CONSUMER_H
 #define TAILRACE_APPLIERS_CORE_CONSUMER_H
 
+#include "appliers/core/topic_end.h"
 #include "appliers/core/worker.h"
 
 struct consumer;
@@ -20,6 +21,9 @@ struct consumer_options {
     struct worker *const *workers;
     size_t n_workers;
     bool until_caught_up;
+    bool tells_progress;       // with until_caught_up: now and then
+    const char *const *topics; // only these; NULL: all tables of the source
+    size_t n_topics;
 };
 
 // Asks the brokers for the topics, then joins. ERR_CONFIG, ERR_UNAVAILABLE, ERR_RETRY, ERR_REFUSED.
@@ -37,17 +41,6 @@ void consumer_leave(struct consumer *consumer, unsigned ms);
 void consumer_free(struct consumer *consumer);
 
 // --- what the offsets commands need as well ---
-
-struct topic_end {
-    char topic[TOPIC_NAME_MAX + 1];
-    int32_t partition;
-    int64_t first; // offset of the first record that is kept
-    int64_t end;   // behind the last committed one
-};
-
-// All partitions of the source's table topics, sorted; free(3) *ends.
-MUST_CHECK bool consumer_list_ends(rd_kafka_t *rk, const char *source_name, struct topic_end **ends,
-                                   size_t *n_ends, struct err *err);
 
 // The configuration of a handle for the applier's group that reads committed records and commits
 // nothing by itself.

@@ -4,6 +4,8 @@
 //   tailrace-apply-NAME check
 //   tailrace-apply-NAME offsets show [--json]
 //   tailrace-apply-NAME offsets reset --to WHERE [--topic GLOB] [--dry-run] [--yes]
+//   tailrace-apply-NAME offsets reset --rebuild [--to WHERE] [--topic GLOB] [--dry-run] [--yes]
+//   tailrace-apply-NAME offsets reset --discard [--dry-run] [--yes]
 //   tailrace-apply-NAME dead-letters list [--json]
 //   tailrace-apply-NAME dead-letters show IDENTITY …
 //   tailrace-apply-NAME dead-letters replay IDENTITY … | --all [--dry-run] [--yes]
@@ -11,6 +13,7 @@
 #include "appliers/core/check.h"
 #include "appliers/core/dead_letters.h"
 #include "appliers/core/offsets.h"
+#include "appliers/core/rebuild.h"
 #include "common/cli.h"
 #include "common/log.h"
 #include "common/stop.h"
@@ -38,6 +41,10 @@ static const struct cli_option options[] = {
      "offsets reset: earliest, latest, offset:[TOPIC:PARTITION:]N, time:ISO8601, gtid:SET",
      AT(offsets.to), NULL},
     {"topic", 0, "GLOB", "offsets reset: only topics that fit", AT(offsets.topic), NULL},
+    {"rebuild", 0, NULL, "offsets reset: fills the target anew beside, then puts it in place",
+     AT(offsets.rebuild), NULL},
+    {"discard", 0, NULL, "offsets reset: gives an unfinished rebuild up", AT(offsets.discard),
+     NULL},
     {"all", 0, NULL, "dead-letters replay: all that are open", AT(letters.all), NULL},
     {"dry-run", 0, NULL, "offsets reset, dead-letters replay: prints what would change only",
      AT(dry_run), NULL},
@@ -62,6 +69,17 @@ static bool wrong_operands(struct err *err)
                    "\"show\", \"replay\"; see --help");
 }
 
+static bool run_reset(const struct config *config, const struct sink_driver *driver,
+                      const struct offsets_options *offsets, struct err *err)
+{
+    if (offsets->discard && (offsets->rebuild || offsets->to || offsets->topic))
+        return err_set(err, ERR_USAGE, "--discard stands by itself");
+    if (offsets->discard)
+        return offsets_discard(config, driver, offsets, err);
+    return offsets->rebuild ? offsets_rebuild(config, driver, offsets, err)
+                            : offsets_reset(config, driver, offsets, err);
+}
+
 static bool run_offsets(const struct config *config, const struct sink_driver *driver,
                         const struct arguments *arguments, char **operands, struct err *err)
 {
@@ -72,7 +90,7 @@ static bool run_offsets(const struct config *config, const struct sink_driver *d
     if (operands[0] && !operands[1] && strcmp(operands[0], "show") == 0)
         return offsets_show(config, driver, &offsets, err);
     if (operands[0] && !operands[1] && strcmp(operands[0], "reset") == 0)
-        return offsets_reset(config, driver, &offsets, err);
+        return run_reset(config, driver, &offsets, err);
     return wrong_operands(err);
 }
 
@@ -103,7 +121,8 @@ static bool run_dead_letters(const struct config *config, const struct sink_driv
 static bool run(const struct config *config, const struct sink_driver *driver,
                 const struct arguments *arguments, char **operands, struct err *err)
 {
-    struct applier applier = {config, driver, arguments->until_caught_up};
+    struct applier applier = {
+        .config = config, .driver = driver, .until_caught_up = arguments->until_caught_up};
     if (!operands[0])
         return applier_run(&applier, err);
     if (strcmp(operands[0], "offsets") == 0)

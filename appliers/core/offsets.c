@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offsets: see offsets.h. A place is one partition: what Kafka holds of it, and the target's
-// checkpoint. What is left behind a checkpoint is found by reading there, as offsets alone do not
-// tell: marks of transactions and aborted records have offsets too.
+// Offsets: see offsets.h and offsets_state.h. What resets them is in offsets_reset.c.
 #define _POSIX_C_SOURCE 200809L
-#include "appliers/core/offsets.h"
+#include "appliers/core/offsets_state.h"
 
 #include "appliers/core/applier.h"
 #include "appliers/core/consumer.h"
@@ -26,35 +24,10 @@
 
 #define POLL_MS 100
 #define QUIET_MS 30000 // a scan that gets nothing for so long has failed
-#define MEMBERS_SHOWN 5
-
-struct place {
-    struct topic_end kafka;
-    struct sink_checkpoint checkpoint; // offset SINK_OFFSET_NONE: there is none
-    char member[256];                  // of the group that has it now; "" = none
-    bool is_chosen;
-    bool is_done;  // of the scan
-    int64_t found; // of the scan: offset of the first record that it looks for; -1: none
-    uint64_t found_ts_us;
-    int64_t to;
-};
-
-struct offsets {
-    const struct config *config;
-    const struct sink_driver *driver;
-    char group[SINK_GROUP_BYTES];
-    struct sink *sink;
-    rd_kafka_t *rk;
-    const struct rd_kafka_group_list *members;
-    struct place *places;
-    size_t n_places;
-    struct json_reader *reader;
-    struct arena arena;
-};
 
 // --- open ---
 
-static struct place *find_place(struct offsets *offsets, const char *topic, int32_t partition)
+struct place *offsets_find(struct offsets *offsets, const char *topic, int32_t partition)
 {
     for (size_t i = 0; i < offsets->n_places; i++)
         if (offsets->places[i].kafka.partition == partition &&
@@ -75,8 +48,7 @@ static bool open_kafka(struct offsets *offsets, struct err *err)
 static bool read_kafka(struct offsets *offsets, struct err *err)
 {
     struct topic_end *ends;
-    if (!consumer_list_ends(offsets->rk, offsets->config->source.name, &ends, &offsets->n_places,
-                            err))
+    if (!topic_ends_list(offsets->rk, offsets->config->source.name, &ends, &offsets->n_places, err))
         return false;
     offsets->places = mem_zalloc((offsets->n_places + 1) * sizeof *offsets->places);
     for (size_t i = 0; i < offsets->n_places; i++) {
@@ -96,7 +68,7 @@ static bool read_target(struct offsets *offsets, struct err *err)
     if (!offsets->driver->list(offsets->sink, offsets->group, &checkpoints, &n, err))
         return false;
     for (size_t i = 0; i < n; i++) {
-        struct place *place = find_place(offsets, checkpoints[i].topic, checkpoints[i].partition);
+        struct place *place = offsets_find(offsets, checkpoints[i].topic, checkpoints[i].partition);
         if (place)
             place->checkpoint = checkpoints[i];
         else
@@ -124,7 +96,7 @@ static void read_assignment(struct offsets *offsets,
             memcpy(topic, name.ptr, name.len);
         uint64_t n_partitions = cursor_be(&cur, 4);
         for (uint64_t k = 0; k < n_partitions && !cur.failed; k++) {
-            struct place *place = find_place(offsets, topic, (int32_t)cursor_be(&cur, 4));
+            struct place *place = offsets_find(offsets, topic, (int32_t)cursor_be(&cur, 4));
             if (place && !cur.failed)
                 snprintf(place->member, sizeof place->member, "%s%s", member->client_id,
                          member->client_host);
@@ -144,7 +116,7 @@ static bool read_members(struct offsets *offsets, struct err *err)
     return true;
 }
 
-static int count_members(const struct offsets *offsets)
+int offsets_count_members(const struct offsets *offsets)
 {
     int n = 0;
     for (int i = 0; i < offsets->members->group_cnt; i++)
@@ -152,8 +124,8 @@ static int count_members(const struct offsets *offsets)
     return n;
 }
 
-static bool offsets_open(struct offsets *offsets, const struct config *config,
-                         const struct sink_driver *driver, struct err *err)
+bool offsets_open(struct offsets *offsets, const struct config *config,
+                  const struct sink_driver *driver, struct err *err)
 {
     *offsets = (struct offsets){.config = config, .driver = driver};
     applier_group(config, driver, offsets->group);
@@ -162,7 +134,7 @@ static bool offsets_open(struct offsets *offsets, const struct config *config,
            read_kafka(offsets, err) && read_target(offsets, err) && read_members(offsets, err);
 }
 
-static void offsets_close(struct offsets *offsets)
+void offsets_close(struct offsets *offsets)
 {
     if (offsets->members)
         rd_kafka_group_list_destroy(offsets->members);
@@ -177,9 +149,6 @@ static void offsets_close(struct offsets *offsets)
 }
 
 // --- scan ---
-
-// Looks at one record. *found: it is the one that is looked for in its partition.
-typedef bool visit_fn(const struct change *change, const void *with, bool *found, struct err *err);
 
 static bool read_record(struct offsets *offsets, const rd_kafka_message_t *message,
                         struct change *change, struct err *err)
@@ -211,8 +180,8 @@ static bool visit_message(struct offsets *offsets, struct place *place,
 static bool scan_message(struct offsets *offsets, const rd_kafka_message_t *message,
                          visit_fn *visit, const void *with, struct err *err)
 {
-    struct place *place = find_place(offsets, message->rkt ? rd_kafka_topic_name(message->rkt) : "",
-                                     message->partition);
+    struct place *place = offsets_find(
+        offsets, message->rkt ? rd_kafka_topic_name(message->rkt) : "", message->partition);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (place)
             place->is_done = true;
@@ -252,7 +221,7 @@ static bool start_scan(struct offsets *offsets, struct err *err)
 
 // Reads the places that are not done until `visit` has found its record in each, or its end is
 // reached.
-static bool scan(struct offsets *offsets, visit_fn *visit, const void *with, struct err *err)
+bool offsets_scan(struct offsets *offsets, visit_fn *visit, const void *with, struct err *err)
 {
     uint64_t heard_ms = clock_steady_ms();
     bool good = start_scan(offsets, err);
@@ -294,7 +263,7 @@ static bool find_left(struct offsets *offsets, struct err *err)
         if (place->is_done)
             place->found = -1;
     }
-    return scan(offsets, visit_first, NULL, err);
+    return offsets_scan(offsets, visit_first, NULL, err);
 }
 
 static int64_t lag_records(const struct place *place)
@@ -338,12 +307,12 @@ static void print_json(const struct offsets *offsets, const struct place *place)
     buf_deinit(&out);
 }
 
-static void offset_text(char text[24], int64_t offset)
+void offsets_write_text(char text[OFFSET_TEXT_BYTES], int64_t offset)
 {
     if (offset == SINK_OFFSET_NONE)
-        snprintf(text, 24, "none");
+        snprintf(text, OFFSET_TEXT_BYTES, "none");
     else
-        snprintf(text, 24, "%" PRId64, offset);
+        snprintf(text, OFFSET_TEXT_BYTES, "%" PRId64, offset);
 }
 
 static void print_table(const struct offsets *offsets)
@@ -356,7 +325,7 @@ static void print_table(const struct offsets *offsets)
         lag += lag_records(&offsets->places[i]);
     }
     printf("applier %s: group %s, %d running, %" PRId64 " records behind\n", offsets->driver->name,
-           offsets->group, count_members(offsets), lag);
+           offsets->group, offsets_count_members(offsets), lag);
     if (offsets->n_places == 0) {
         printf("  no topics yet\n");
         return;
@@ -365,8 +334,8 @@ static void print_table(const struct offsets *offsets)
            "lag", "seconds", "held by");
     for (size_t i = 0; i < offsets->n_places; i++) {
         const struct place *place = &offsets->places[i];
-        char at[24];
-        offset_text(at, place->checkpoint.offset);
+        char at[OFFSET_TEXT_BYTES];
+        offsets_write_text(at, place->checkpoint.offset);
         printf("  %-*s %9d %12s %12" PRId64 " %10" PRId64 " %9.1f  %s\n", width, place->kafka.topic,
                (int)place->kafka.partition, at, place->kafka.end, lag_records(place),
                lag_seconds(place), place->member[0] ? place->member : "-");
@@ -383,279 +352,6 @@ bool offsets_show(const struct config *config, const struct sink_driver *driver,
             print_json(&offsets, &offsets.places[i]);
     else if (done)
         print_table(&offsets);
-    offsets_close(&offsets);
-    return done;
-}
-
-// --- reset: where to ---
-
-static bool choose(struct offsets *offsets, const char *glob, struct err *err)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < offsets->n_places; i++) {
-        struct place *place = &offsets->places[i];
-        place->is_chosen = !glob || fnmatch(glob, place->kafka.topic, 0) == 0;
-        n += place->is_chosen;
-    }
-    if (n > 0)
-        return true;
-    return err_set(err, ERR_USAGE, "no topic of source %s%s%s", offsets->config->source.name,
-                   glob ? " fits " : " is in Kafka yet", glob ? glob : "");
-}
-
-static bool to_earliest(struct offsets *offsets, const char *rest, struct err *err)
-{
-    (void)rest;
-    (void)err;
-    for (size_t i = 0; i < offsets->n_places; i++)
-        offsets->places[i].to = SINK_OFFSET_NONE;
-    return true;
-}
-
-static bool to_latest(struct offsets *offsets, const char *rest, struct err *err)
-{
-    (void)rest;
-    (void)err;
-    for (size_t i = 0; i < offsets->n_places; i++)
-        offsets->places[i].to = offsets->places[i].kafka.end;
-    return true;
-}
-
-// "N" or "TOPIC:PARTITION:N": *place is the one partition, NULL for all.
-static bool parse_offset(struct offsets *offsets, const char *text, struct place **place,
-                         int64_t *offset, struct err *err)
-{
-    char topic[TOPIC_NAME_MAX + 1];
-    char *end;
-    const char *colon = strchr(text, ':');
-    *place = NULL;
-    if (colon) {
-        long partition = strtol(colon + 1, &end, 10);
-        snprintf(topic, sizeof topic, "%.*s", (int)(colon - text), text);
-        *place = *end == ':' ? find_place(offsets, topic, (int32_t)partition) : NULL;
-        if (!*place)
-            return err_set(err, ERR_USAGE, "--to offset:%s: there is no such topic and partition",
-                           text);
-        text = end + 1;
-    }
-    errno = 0;
-    *offset = strtoll(text, &end, 10);
-    if (errno || end == text || *end || *offset < 0)
-        return err_set(err, ERR_USAGE, "--to offset:%s: not an offset", text);
-    return true;
-}
-
-static bool to_offset(struct offsets *offsets, const char *rest, struct err *err)
-{
-    struct place *only;
-    int64_t offset;
-    if (!parse_offset(offsets, rest, &only, &offset, err))
-        return false;
-    for (size_t i = 0; i < offsets->n_places; i++) {
-        struct place *place = &offsets->places[i];
-        place->is_chosen = place->is_chosen && (!only || place == only);
-        place->to = offset;
-        if (place->is_chosen && (offset < place->kafka.first || offset > place->kafka.end))
-            return err_set(err, ERR_USAGE,
-                           "topic %s partition %d has the offsets %" PRId64 " to %" PRId64
-                           ", not %" PRId64,
-                           place->kafka.topic, (int)place->kafka.partition, place->kafka.first,
-                           place->kafka.end, offset);
-    }
-    return true;
-}
-
-// Kafka's own index by time: of the records, when they were published.
-static bool to_time(struct offsets *offsets, const char *rest, struct err *err)
-{
-    uint64_t us;
-    if (!clock_parse(rest, &us, err))
-        return err_wrap(err, "--to time");
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    for (size_t i = 0; i < offsets->n_places; i++)
-        rd_kafka_topic_partition_list_add(list, offsets->places[i].kafka.topic,
-                                          offsets->places[i].kafka.partition)
-            ->offset = (int64_t)(us / 1000);
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(offsets->rk, list, KAFKA_TIMEOUT_MS);
-    bool done = code ? kafka_err(err, code, "asking for offsets by time") : true;
-    for (int i = 0; done && i < list->cnt; i++) {
-        struct place *place = &offsets->places[i];
-        if (list->elems[i].err)
-            done = kafka_err(err, list->elems[i].err, place->kafka.topic);
-        place->to = list->elems[i].offset >= 0 ? list->elems[i].offset : place->kafka.end;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return done;
-}
-
-static bool visit_gtid(const struct change *change, const void *with, bool *found, struct err *err)
-{
-    struct gtid gtid;
-    if (change->source.gtid.len == 0)
-        return err_set(
-            err, ERR_USAGE,
-            "the record has no GTID: GTIDs were off on the source; use time: or offset:");
-    if (!gtid_parse(&gtid, change->source.gtid, err))
-        return false;
-    *found = !gtid_set_contains(with, &gtid);
-    return true;
-}
-
-// The first record of each partition whose transaction is not in the set.
-static bool to_gtid(struct offsets *offsets, const char *rest, struct err *err)
-{
-    struct gtid_set set = {0};
-    for (size_t i = 0; i < offsets->n_places; i++) {
-        struct place *place = &offsets->places[i];
-        place->found = place->kafka.first;
-        place->is_done = !place->is_chosen || place->kafka.first >= place->kafka.end;
-        if (place->is_done)
-            place->found = -1;
-    }
-    bool done =
-        gtid_set_parse(&set, slice_of_str(rest), err) && scan(offsets, visit_gtid, &set, err);
-    for (size_t i = 0; done && i < offsets->n_places; i++) {
-        struct place *place = &offsets->places[i];
-        place->to = place->found >= 0 ? place->found : place->kafka.end;
-    }
-    gtid_set_deinit(&set);
-    return done;
-}
-
-static bool find_targets(struct offsets *offsets, const char *to, struct err *err)
-{
-    static const struct {
-        const char *word;
-        bool has_rest;
-        bool (*find)(struct offsets *offsets, const char *rest, struct err *err);
-    } ways[] = {
-        {"earliest", false, to_earliest}, {"latest", false, to_latest},
-        {"offset:", true, to_offset},     {"time:", true, to_time},
-        {"gtid:", true, to_gtid},
-    };
-    for (size_t i = 0; to && i < sizeof ways / sizeof ways[0]; i++) {
-        size_t n = strlen(ways[i].word);
-        if (strncmp(to, ways[i].word, n) == 0 && (ways[i].has_rest || !to[n]))
-            return ways[i].find(offsets, to + n, err);
-    }
-    return err_set(err, ERR_USAGE,
-                   "--to is %s; it has to be earliest, latest, offset:[TOPIC:PARTITION:]N, "
-                   "time:ISO8601 or gtid:SET",
-                   to ? to : "missing");
-}
-
-// --- reset ---
-
-static bool refuse_running(const struct offsets *offsets, struct err *err)
-{
-    struct buf who = {0};
-    int n = 0;
-    for (int i = 0; i < offsets->members->group_cnt; i++)
-        for (int k = 0; k < offsets->members->groups[i].member_cnt && n < MEMBERS_SHOWN; k++, n++)
-            buf_printf(&who, "%s%s%s", n ? ", " : "",
-                       offsets->members->groups[i].members[k].client_id,
-                       offsets->members->groups[i].members[k].client_host);
-    if (n > 0)
-        err_set(
-            err, ERR_REFUSED,
-            "the applier runs: group %s has %d members (%s). Stop them first; one that was killed "
-            "counts until its session timeout (6 s by default)",
-            offsets->group, count_members(offsets), buf_cstr(&who));
-    buf_deinit(&who);
-    return n == 0;
-}
-
-static void print_plan(const struct offsets *offsets)
-{
-    printf("applier %s: group %s\n", offsets->driver->name, offsets->group);
-    for (size_t i = 0; i < offsets->n_places; i++) {
-        const struct place *place = &offsets->places[i];
-        char from[24], to[24];
-        if (!place->is_chosen)
-            continue;
-        offset_text(from, place->checkpoint.offset);
-        offset_text(to, place->to);
-        printf("  %s partition %d: %s -> %s (Kafka has %" PRId64 " to %" PRId64 ")\n",
-               place->kafka.topic, (int)place->kafka.partition, from,
-               place->to == SINK_OFFSET_NONE ? "earliest" : to, place->kafka.first,
-               place->kafka.end);
-    }
-}
-
-// What the guard knows outlives a reset, unless the offsets before it are of another topic of that
-// name, which was made anew.
-static void keep_guard(struct sink_checkpoint *checkpoint, const struct place *place)
-{
-    bool is_same = place->checkpoint.high <= place->kafka.end;
-    checkpoint->high = is_same ? place->checkpoint.high : place->to;
-    checkpoint->truncated = is_same ? place->checkpoint.truncated : SINK_OFFSET_NONE;
-    if (is_same)
-        snprintf(checkpoint->truncated_at, sizeof checkpoint->truncated_at, "%s",
-                 place->checkpoint.truncated_at);
-    if (checkpoint->high < place->to)
-        checkpoint->high = place->to;
-}
-
-static bool set_target(struct offsets *offsets, struct err *err)
-{
-    struct sink_checkpoint *checkpoints = mem_zalloc((offsets->n_places + 1) * sizeof *checkpoints);
-    size_t n = 0;
-    for (size_t i = 0; i < offsets->n_places; i++) {
-        const struct place *place = &offsets->places[i];
-        if (!place->is_chosen)
-            continue;
-        snprintf(checkpoints[n].topic, sizeof checkpoints[n].topic, "%s", place->kafka.topic);
-        checkpoints[n].partition = place->kafka.partition;
-        checkpoints[n].offset = place->to;
-        keep_guard(&checkpoints[n++], place);
-    }
-    bool done =
-        n == 0 || offsets->driver->reset(offsets->sink, offsets->group, checkpoints, n, err);
-    free(checkpoints);
-    return done;
-}
-
-// For the tools that show lag; the target's checkpoints are what counts.
-static void set_group(struct offsets *offsets)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    for (size_t i = 0; i < offsets->n_places; i++) {
-        const struct place *place = &offsets->places[i];
-        if (place->is_chosen)
-            rd_kafka_topic_partition_list_add(list, place->kafka.topic, place->kafka.partition)
-                ->offset = place->to == SINK_OFFSET_NONE ? place->kafka.first : place->to;
-    }
-    rd_kafka_resp_err_t code = list->cnt ? rd_kafka_commit(offsets->rk, list, 0) : 0;
-    if (code)
-        fprintf(stderr, "the offsets of the consumer group were not set: %s\n",
-                rd_kafka_err2str(code));
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static bool do_reset(struct offsets *offsets, const struct offsets_options *options,
-                     struct err *err)
-{
-    if (!options->dry_run && !refuse_running(offsets, err))
-        return false;
-    if (!choose(offsets, options->topic, err) || !find_targets(offsets, options->to, err))
-        return false;
-    print_plan(offsets);
-    if (options->dry_run) {
-        printf("nothing was changed (--dry-run)\n");
-        return true;
-    }
-    if (!cli_confirm("Set them?", options->yes, err) || !set_target(offsets, err))
-        return false;
-    set_group(offsets);
-    printf("set\n");
-    return true;
-}
-
-bool offsets_reset(const struct config *config, const struct sink_driver *driver,
-                   const struct offsets_options *options, struct err *err)
-{
-    struct offsets offsets;
-    bool done = offsets_open(&offsets, config, driver, err) && do_reset(&offsets, options, err);
     offsets_close(&offsets);
     return done;
 }

@@ -8,6 +8,8 @@
 struct offsets_options {
     const char *to; // reset: "earliest", "latest", "offset:…", "time:…", "gtid:…"; NULL: not given
     const char *topic; // reset: glob; NULL: all topics
+    bool rebuild;      // reset: see rebuild.h
+    bool discard;      // reset: likewise
     bool dry_run;
     bool yes;
     bool json; // show

@@ -19,6 +19,7 @@
 #include "record/topic.h"
 
 struct sink;
+struct beside_driver;
 
 #define SINK_OWNER_BYTES 128
 #define SINK_GROUP_BYTES 256
@@ -58,7 +59,7 @@ struct sink_driver {
     bool (*advise)(struct sink *sink, struct check *check, struct err *err);
 
     // Takes the partition over, whoever had it; *checkpoint says where to go on. ERR_RETRY,
-    // ERR_REFUSED.
+    // ERR_REFUSED, also while a rebuild is being swapped (beside.h).
     bool (*claim)(struct sink *sink, const struct sink_partition *partition, const char *owner,
                   struct sink_checkpoint *checkpoint, struct err *err);
 
@@ -79,6 +80,8 @@ struct sink_driver {
     // or none. With high SINK_OFFSET_NONE it removes a checkpoint.
     bool (*reset)(struct sink *sink, const char *group, const struct sink_checkpoint *checkpoints,
                   size_t n_checkpoints, struct err *err);
+
+    const struct beside_driver *beside; // rebuilds: see beside.h
 };
 
 // The common main of all sinks: apply, or `offsets …` with operands. In main.c.

@@ -2,6 +2,7 @@
 // MongoDB checkpoints: see checkpoint.h.
 #include "appliers/mongodb/checkpoint.h"
 
+#include "appliers/core/beside.h"
 #include "appliers/mongodb/leftover.h"
 #include "common/clock.h"
 #include "common/mem.h"
@@ -14,6 +15,7 @@
 #define CLAIM_TIME_MS 20000
 #define DUPLICATE_KEY 11000
 #define TIME_IS_UP 50
+#define SWAPPING "is_swapping"
 
 static mongoc_collection_t *open_collection(mongoc_client_t *client)
 {
@@ -28,6 +30,12 @@ static void append_id(bson_t *doc, const char *group, const char *topic, int32_t
     BSON_APPEND_UTF8(&id, "topic", topic);
     BSON_APPEND_INT32(&id, "partition", partition);
     bson_append_document_end(doc, &id);
+}
+
+// All checkpoints of the group.
+static bson_t *filter_of(const char *group)
+{
+    return BCON_NEW("_id.group", BCON_UTF8(group));
 }
 
 static void copy_text(const bson_t *doc, const char *field, char *to, size_t size)
@@ -94,6 +102,7 @@ static bool claim_once(mongoc_client_t *client, const struct sink_partition *par
     BSON_APPEND_UTF8(&command, "findAndModify", CHECKPOINT_COLLECTION);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "query", &query);
     append_id(&query, partition->group, partition->topic, partition->partition);
+    BCON_APPEND(&query, SWAPPING, "{", "$exists", BCON_BOOL(false), "}");
     bson_append_document_end(&command, &query);
     BCON_APPEND(&command, "update", "{", "$set", "{", "owner", BCON_UTF8(owner), "}",
                 "$setOnInsert", "{", "offset", BCON_INT64(SINK_OFFSET_NONE), "}", "}", "upsert",
@@ -105,22 +114,33 @@ static bool claim_once(mongoc_client_t *client, const struct sink_partition *par
     return done;
 }
 
-// Somebody's transaction has the checkpoint; if its owner was killed, for a minute.
-static void end_leftover(mongoc_client_t *client, const struct sink_partition *partition)
+// As it is now, without the claim. *is_swapping: of a rebuild.
+static bool look(mongoc_client_t *client, const struct sink_partition *partition,
+                 struct sink_checkpoint *checkpoint, bool *is_swapping)
 {
     mongoc_collection_t *collection = open_collection(client);
-    struct sink_checkpoint checkpoint;
     bson_t filter = BSON_INITIALIZER;
     const bson_t *doc;
     append_id(&filter, partition->group, partition->topic, partition->partition);
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, &filter, NULL, NULL);
-    if (mongoc_cursor_next(cursor, &doc)) {
-        read_document(doc, &checkpoint);
-        leftover_end(client, checkpoint.owner);
+    bool found = mongoc_cursor_next(cursor, &doc);
+    if (found) {
+        read_document(doc, checkpoint);
+        *is_swapping = bson_has_field(doc, SWAPPING);
     }
     mongoc_cursor_destroy(cursor);
     bson_destroy(&filter);
     mongoc_collection_destroy(collection);
+    return found;
+}
+
+// Somebody's transaction has the checkpoint; if its owner was killed, for a minute.
+static void end_leftover(mongoc_client_t *client, const struct sink_partition *partition)
+{
+    struct sink_checkpoint checkpoint;
+    bool is_swapping;
+    if (look(client, partition, &checkpoint, &is_swapping))
+        leftover_end(client, checkpoint.owner);
 }
 
 bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *partition,
@@ -142,7 +162,12 @@ bool checkpoint_claim(mongoc_client_t *client, const struct sink_partition *part
             bson_destroy(&reply);
             return true;
         }
+        bool is_swapping = false;
         bool again = error.code == DUPLICATE_KEY; // two claims made the document at the same time
+        if (again && look(client, partition, checkpoint, &is_swapping) && is_swapping) {
+            bson_destroy(&reply);
+            return beside_refuse_claim(err, partition->group);
+        }
         if (error.code == TIME_IS_UP && tries == 0) {
             end_leftover(client, partition);
             again = true;
@@ -220,7 +245,7 @@ bool checkpoint_list(mongoc_client_t *client, const char *group,
                      struct sink_checkpoint **checkpoints, size_t *n_checkpoints, struct err *err)
 {
     mongoc_collection_t *collection = open_collection(client);
-    bson_t *filter = BCON_NEW("_id.group", BCON_UTF8(group));
+    bson_t *filter = filter_of(group);
     const bson_t *doc;
     bson_error_t error;
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, NULL, NULL);
@@ -264,6 +289,16 @@ static void add_reset(mongoc_bulk_operation_t *bulk, const char *group,
     bson_destroy(&filter);
 }
 
+static bool execute_take(mongoc_bulk_operation_t *bulk, bson_t *reply, struct err *err)
+{
+    bson_error_t error;
+    bool done = mongoc_bulk_operation_execute(bulk, reply, &error) != 0;
+    if (!done)
+        sink_fail(err, reply, &error, "setting the checkpoints");
+    mongoc_bulk_operation_destroy(bulk);
+    return done;
+}
+
 bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts, const char *group,
                       const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
                       bson_t *reply, struct err *err)
@@ -271,13 +306,76 @@ bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts, const
     mongoc_collection_t *collection = open_collection(client);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
-    bson_error_t error;
     for (size_t i = 0; i < n_checkpoints; i++)
         add_reset(bulk, group, &checkpoints[i]);
-    bool done = mongoc_bulk_operation_execute(bulk, reply, &error) != 0;
-    if (!done)
-        sink_fail(err, reply, &error, "setting the checkpoints");
-    mongoc_bulk_operation_destroy(bulk);
+    bool done = execute_take(bulk, reply, err);
+    mongoc_collection_destroy(collection);
+    return done;
+}
+
+// --- of a rebuild ---
+
+bool checkpoint_fence(mongoc_client_t *client, const bson_t *session_opts,
+                      const struct checkpoint_set *set, bson_t *reply, struct err *err)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
+    bson_t *update = BCON_NEW("$set", "{", "owner", BCON_UTF8(""), SWAPPING, BCON_BOOL(true), "}",
+                              "$setOnInsert", "{", "offset", BCON_INT64(SINK_OFFSET_NONE), "}");
+    bson_t *upsert = BCON_NEW("upsert", BCON_BOOL(true));
+    bson_t *others = filter_of(set->beside_group);
+    for (size_t i = 0; i < set->n_checkpoints; i++) {
+        bson_t filter = BSON_INITIALIZER;
+        append_id(&filter, set->group, set->checkpoints[i].topic, set->checkpoints[i].partition);
+        mongoc_bulk_operation_update_one_with_opts(bulk, &filter, update, upsert, NULL);
+        bson_destroy(&filter);
+    }
+    mongoc_bulk_operation_update_many_with_opts(bulk, others, update, NULL, NULL);
+    bool done = execute_take(bulk, reply, err);
+    bson_destroy(others);
+    bson_destroy(upsert);
+    bson_destroy(update);
+    mongoc_collection_destroy(collection);
+    return done;
+}
+
+// The whole document anew, so that nothing of what was there before is left.
+static void add_settled(mongoc_bulk_operation_t *bulk, const char *group,
+                        const struct sink_checkpoint *checkpoint)
+{
+    bson_t filter = BSON_INITIALIZER;
+    append_id(&filter, group, checkpoint->topic, checkpoint->partition);
+    if (checkpoint->offset == SINK_OFFSET_NONE) {
+        mongoc_bulk_operation_remove_one_with_opts(bulk, &filter, NULL, NULL);
+    } else {
+        bson_t *upsert = BCON_NEW("upsert", BCON_BOOL(true));
+        bson_t *doc = BCON_NEW(
+            "owner", BCON_UTF8(""), "offset", BCON_INT64(checkpoint->offset), "high",
+            BCON_INT64(checkpoint->high), "gtid", BCON_UTF8(checkpoint->gtid), "file",
+            BCON_UTF8(checkpoint->file), "pos", BCON_INT64((int64_t)checkpoint->pos), "ts_us",
+            BCON_INT64((int64_t)checkpoint->ts_us), "applied_at_us",
+            BCON_INT64((int64_t)checkpoint->applied_at_us), "truncated",
+            BCON_INT64(checkpoint->truncated), "truncated_at", BCON_UTF8(checkpoint->truncated_at));
+        mongoc_bulk_operation_replace_one_with_opts(bulk, &filter, doc, upsert, NULL);
+        bson_destroy(doc);
+        bson_destroy(upsert);
+    }
+    bson_destroy(&filter);
+}
+
+bool checkpoint_settle(mongoc_client_t *client, const bson_t *session_opts,
+                       const struct checkpoint_set *set, bson_t *reply, struct err *err)
+{
+    mongoc_collection_t *collection = open_collection(client);
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(collection, session_opts);
+    bson_t *others = filter_of(set->beside_group);
+    for (size_t i = 0; i < set->n_checkpoints; i++)
+        add_settled(bulk, set->group, &set->checkpoints[i]);
+    mongoc_bulk_operation_remove_many_with_opts(bulk, others, NULL, NULL);
+    bool done = execute_take(bulk, reply, err);
+    bson_destroy(others);
     mongoc_collection_destroy(collection);
     return done;
 }

@@ -2,7 +2,7 @@
 // MongoDB checkpoints: a document a partition in tailrace.checkpoints, written with majority
 // concern.
 //   { _id: { group, topic, partition }, owner, offset, high, gtid, file, pos, ts_us, applied_at_us,
-//     after a truncation also: truncated, truncated_at }
+//     after a truncation also: truncated, truncated_at; while a rebuild is swapped: is_swapping }
 #ifndef TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
 #define TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
 
@@ -10,6 +10,14 @@
 
 #define CHECKPOINT_DB "tailrace"
 #define CHECKPOINT_COLLECTION "checkpoints"
+
+// Checkpoints of a group, and the group of a rebuild of it. All borrowed.
+struct checkpoint_set {
+    const char *group;
+    const char *beside_group;
+    const struct sink_checkpoint *checkpoints;
+    size_t n_checkpoints;
+};
 
 // Proves that the account may read the checkpoints. ERR_REFUSED.
 MUST_CHECK bool checkpoint_probe(mongoc_client_t *client, struct err *err);
@@ -33,5 +41,15 @@ MUST_CHECK bool checkpoint_list(mongoc_client_t *client, const char *group,
 MUST_CHECK bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts,
                                  const char *group, const struct sink_checkpoint *checkpoints,
                                  size_t n_checkpoints, bson_t *reply, struct err *err);
+
+// Nobody's, and nobody can claim them: those named of the group, and all of the other group. Within
+// a transaction.
+MUST_CHECK bool checkpoint_fence(mongoc_client_t *client, const bson_t *session_opts,
+                                 const struct checkpoint_set *set, bson_t *reply, struct err *err);
+
+// Sets those of the group as they stand in `checkpoints` and removes all of the other group. Within
+// a transaction.
+MUST_CHECK bool checkpoint_settle(mongoc_client_t *client, const bson_t *session_opts,
+                                  const struct checkpoint_set *set, bson_t *reply, struct err *err);
 
 #endif

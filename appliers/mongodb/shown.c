@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NAMESPACE_EXISTS 48
 #define ASK_MOST 1000       // keys in a question
 #define ASK_BYTES (1 << 20) // and their bytes, about
 
@@ -23,30 +22,21 @@ struct asked {
     struct guard guard;
 };
 
-static bool make_collection(mongoc_client_t *client, struct err *err)
+mongoc_collection_t *shown_tombstones(mongoc_client_t *client, const char *suffix)
 {
-    bson_error_t error;
-    mongoc_database_t *database = mongoc_client_get_database(client, CHECKPOINT_DB);
-    mongoc_collection_t *made =
-        mongoc_database_create_collection(database, TOMBSTONE_COLLECTION, NULL, &error);
-    bool done = made || error.code == NAMESPACE_EXISTS ||
-                sink_fail(err, NULL, &error, "creating " CHECKPOINT_DB "." TOMBSTONE_COLLECTION);
-    if (made)
-        mongoc_collection_destroy(made);
-    mongoc_database_destroy(database);
-    return done;
+    return mongoc_client_get_collection(
+        client, CHECKPOINT_DB, *suffix ? TOMBSTONE_COLLECTION BESIDE_SUFFIX : TOMBSTONE_COLLECTION);
 }
 
-bool shown_prepare(mongoc_client_t *client, uint64_t now_ms, struct err *err)
+bool shown_prepare(mongoc_client_t *client, const char *suffix, uint64_t now_ms, struct err *err)
 {
     bson_error_t error;
-    if (!make_collection(client, err))
-        return false;
-    mongoc_collection_t *collection =
-        mongoc_client_get_collection(client, CHECKPOINT_DB, TOMBSTONE_COLLECTION);
+    mongoc_collection_t *collection = shown_tombstones(client, suffix);
     bson_t *expired = BCON_NEW("expires", "{", "$lt", BCON_DATE_TIME((int64_t)now_ms), "}");
-    bool done = mongoc_collection_delete_many(collection, expired, NULL, NULL, &error) ||
-                sink_fail(err, NULL, &error, "removing expired tombstones");
+    bool done =
+        sink_create_collection(client, CHECKPOINT_DB, mongoc_collection_get_name(collection), err);
+    if (done && !mongoc_collection_delete_many(collection, expired, NULL, NULL, &error))
+        done = sink_fail(err, NULL, &error, "removing expired tombstones");
     bson_destroy(expired);
     mongoc_collection_destroy(collection);
     return done;
@@ -217,15 +207,11 @@ static bool same_collection(const struct effect *a, const struct effect *b)
 static bool ask_objects(const struct shown *shown, struct asked *const *asked, size_t n,
                         struct err *err)
 {
-    const struct table *table = asked[0]->effect->table;
-    char *db = mem_strndup(table->db.ptr, table->db.len);
-    char *name = mem_strndup(table->name.ptr, table->name.len);
-    struct question question = {mongoc_client_get_collection(shown->client, db, name), append_key,
-                                "$" GUARD_FIELD ".p", "$" GUARD_FIELD ".o"};
+    struct question question = {
+        sink_collection(shown->client, asked[0]->effect->table, shown->suffix), append_key,
+        "$" GUARD_FIELD ".p", "$" GUARD_FIELD ".o"};
     bool done = ask_all(shown, &question, asked, n, err);
     mongoc_collection_destroy(question.collection);
-    free(name);
-    free(db);
     return done;
 }
 
@@ -233,9 +219,8 @@ static bool ask_objects(const struct shown *shown, struct asked *const *asked, s
 static bool ask_tombstones(const struct shown *shown, struct asked **asked, size_t n,
                            struct err *err)
 {
-    struct question question = {
-        mongoc_client_get_collection(shown->client, CHECKPOINT_DB, TOMBSTONE_COLLECTION),
-        append_tombstone_id, "$p", "$o"};
+    struct question question = {shown_tombstones(shown->client, shown->suffix), append_tombstone_id,
+                                "$p", "$o"};
     size_t absent = 0;
     for (size_t i = 0; i < n; i++)
         if (asked[i]->found == FOUND_NOTHING)
@@ -322,8 +307,7 @@ bool shown_bury(const struct shown *shown, const struct effect **effects, size_t
 {
     bson_error_t error;
     bool done = true, any = false;
-    mongoc_collection_t *collection =
-        mongoc_client_get_collection(shown->client, CHECKPOINT_DB, TOMBSTONE_COLLECTION);
+    mongoc_collection_t *collection = shown_tombstones(shown->client, shown->suffix);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(collection, shown->opts);
     for (size_t i = 0; done && i < n; i++) {

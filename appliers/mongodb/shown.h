@@ -15,12 +15,17 @@ struct shown {
     mongoc_client_t *client;
     const bson_t *opts; // of the transaction
     const struct batch *batch;
-    bson_t *reply; // the server's last one
+    const char *suffix; // of the collections, the tombstones' too
+    bson_t *reply;      // the server's last one
 };
 
 // Makes the tombstones' collection, and removes those that are expired; before a transaction that
 // needs them.
-MUST_CHECK bool shown_prepare(mongoc_client_t *client, uint64_t now_ms, struct err *err);
+MUST_CHECK bool shown_prepare(mongoc_client_t *client, const char *suffix, uint64_t now_ms,
+                              struct err *err);
+
+// The tombstones of what is written with this suffix. To be destroyed.
+mongoc_collection_t *shown_tombstones(mongoc_client_t *client, const char *suffix);
 
 // Appends the guard's field.
 void shown_append(bson_t *doc, const struct guard *guard);

@@ -5,12 +5,14 @@
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/mongodb/sink.h"
 
+#include "appliers/mongodb/beside.h"
 #include "appliers/mongodb/checkpoint.h"
 #include "appliers/mongodb/leftover.h"
 #include "appliers/mongodb/mapping.h"
 #include "appliers/mongodb/shown.h"
 #include "appliers/mongodb/transaction.h"
 #include "appliers/mongodb/truncate.h"
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/crash.h"
 #include "common/log.h"
@@ -37,6 +39,7 @@ struct sink {
     mongoc_client_session_t *session;
     struct collection *collections; // that are known to exist
     size_t n_collections;
+    const char *suffix;          // of the collections that are written
     const struct effect **order; // what is written of the batch: by collection, then kind
     size_t n_order, cap_order;
     uint64_t guard_ms;
@@ -254,6 +257,7 @@ static bool mongodb_open(const struct config *config, struct sink **sink, struct
     made->id = bson_new();
     made->row = bson_new();
     made->guard_ms = config->apply.guard_ms;
+    made->suffix = "";
     mongoc_log_set_handler(on_log, NULL);
     bool done = parse_uri(config, &uri, err);
     if (done) {
@@ -276,26 +280,50 @@ static bool mongodb_open(const struct config *config, struct sink **sink, struct
 
 // --- collections ---
 
-// Made here rather than by the transaction's first write: that would lock the whole database for
-// it.
-static bool create_collection(struct sink *sink, struct collection *made, struct err *err)
+mongoc_collection_t *sink_collection(mongoc_client_t *client, const struct table *table,
+                                     const char *suffix)
 {
-    const char *db = (const char *)made->db.ptr;
-    const char *name = (const char *)made->name.ptr;
+    struct buf name = {0};
+    char *db = mem_strndup(table->db.ptr, table->db.len);
+    buf_slice(&name, table->name);
+    buf_str(&name, suffix);
+    mongoc_collection_t *collection = mongoc_client_get_collection(client, db, buf_cstr(&name));
+    buf_deinit(&name);
+    free(db);
+    return collection;
+}
+
+bool sink_create_collection(mongoc_client_t *client, const char *db, const char *name,
+                            struct err *err)
+{
     bson_error_t error;
-    if (strcmp(db, CHECKPOINT_DB) == 0 &&
-        (strcmp(name, CHECKPOINT_COLLECTION) == 0 || strcmp(name, TOMBSTONE_COLLECTION) == 0))
-        return err_set(err, ERR_REFUSED,
-                       "table %s.%s would overwrite what tailrace keeps in the target: exclude it",
-                       db, name);
-    mongoc_database_t *database = mongoc_client_get_database(sink->client, db);
+    mongoc_database_t *database = mongoc_client_get_database(client, db);
     mongoc_collection_t *created = mongoc_database_create_collection(database, name, NULL, &error);
-    bool done = created || error.code == NAMESPACE_EXISTS;
-    if (!done)
-        sink_fail(err, NULL, &error, "creating a collection");
+    bool done = created || error.code == NAMESPACE_EXISTS ||
+                sink_fail(err, NULL, &error, "creating a collection");
     if (created)
         mongoc_collection_destroy(created);
     mongoc_database_destroy(database);
+    return done || err_wrap(err, "collection %s.%s", db, name);
+}
+
+// Made here rather than by the transaction's first write: that would lock the whole database for
+// it.
+static bool create_collection(struct sink *sink, const struct table *table,
+                              mongoc_collection_t *collection, struct err *err)
+{
+    static const char *const ours[] = {CHECKPOINT_COLLECTION, TOMBSTONE_COLLECTION,
+                                       TOMBSTONE_COLLECTION BESIDE_SUFFIX, BESIDE_COLLECTION};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (slice_eq_str(table->db, CHECKPOINT_DB) && slice_eq_str(table->name, ours[i]))
+            return err_set(err, ERR_REFUSED,
+                           "table " CHECKPOINT_DB
+                           ".%s would overwrite what tailrace keeps in the target: exclude it",
+                           ours[i]);
+    char *db = mem_strndup(table->db.ptr, table->db.len);
+    bool done =
+        sink_create_collection(sink->client, db, mongoc_collection_get_name(collection), err);
+    free(db);
     return done;
 }
 
@@ -308,20 +336,17 @@ static bool find_collection(struct sink *sink, const struct table *table,
             *handle = sink->collections[i].handle;
             return true;
         }
-    struct collection made = {
-        .db = slice_of(mem_strndup(table->db.ptr, table->db.len), table->db.len),
-        .name = slice_of(mem_strndup(table->name.ptr, table->name.len), table->name.len)};
-    if (!create_collection(sink, &made, err)) {
-        free((void *)made.db.ptr);
-        free((void *)made.name.ptr);
-        return err_wrap(err, "collection " SLICE_FMT "." SLICE_FMT, SLICE_ARG(table->db),
-                        SLICE_ARG(table->name));
+    *handle = sink_collection(sink->client, table, sink->suffix);
+    if (!create_collection(sink, table, *handle, err)) {
+        mongoc_collection_destroy(*handle);
+        return false;
     }
-    *handle = made.handle = mongoc_client_get_collection(sink->client, (const char *)made.db.ptr,
-                                                         (const char *)made.name.ptr);
     sink->collections =
         mem_realloc(sink->collections, (sink->n_collections + 1) * sizeof *sink->collections);
-    sink->collections[sink->n_collections++] = made;
+    sink->collections[sink->n_collections++] = (struct collection){
+        .db = slice_of(mem_strndup(table->db.ptr, table->db.len), table->db.len),
+        .name = slice_of(mem_strndup(table->name.ptr, table->name.len), table->name.len),
+        .handle = *handle};
     return true;
 }
 
@@ -478,7 +503,7 @@ static bool write_bulk(struct sink *sink, const bson_t *session_opts, const stru
 static bool write_tombstones(struct sink *sink, const bson_t *opts, const struct batch *batch,
                              bson_t *reply, struct err *err)
 {
-    struct shown shown = {sink->client, opts, batch, reply};
+    struct shown shown = {sink->client, opts, batch, sink->suffix, reply};
     uint64_t expires_ms = clock_now_ms() + sink->guard_ms;
     if (!batch->guarded)
         return true;
@@ -504,7 +529,7 @@ static bool prepare_tombstones(struct sink *sink, struct err *err)
     uint64_t now_ms = clock_now_ms();
     if (now_ms < sink->prepare_ms)
         return true;
-    if (!shown_prepare(sink->client, now_ms, err))
+    if (!shown_prepare(sink->client, sink->suffix, now_ms, err))
         return false;
     sink->prepare_ms = now_ms + PREPARE_EVERY_MS;
     return true;
@@ -535,7 +560,7 @@ struct apply {
 static bool write_all(void *into, const bson_t *opts, bson_t *reply, struct err *err)
 {
     struct apply *apply = into;
-    struct shown shown = {apply->sink->client, opts, apply->batch, reply};
+    struct shown shown = {apply->sink->client, opts, apply->batch, apply->sink->suffix, reply};
     sort_effects(apply->sink, apply->batch);
     if (!checkpoint_move(apply->sink->client, opts, apply->group, apply->owner, apply->batch, reply,
                          err))
@@ -550,8 +575,9 @@ static bool mongodb_apply(struct sink *sink, const char *group, const char *owne
 {
     struct apply apply = {sink, group, owner, batch};
     if (batch->truncation.table)
-        return truncate_apply(&(struct truncate){sink->client, sink->session, group, owner, batch},
-                              err);
+        return truncate_apply(
+            &(struct truncate){sink->client, sink->session, group, owner, sink->suffix, batch},
+            err);
     sort_effects(sink, batch);
     return prepare_collections(sink, batch, err) &&
            transaction_run(sink->session, write_all, &apply, err);
@@ -593,6 +619,23 @@ static bool mongodb_reset(struct sink *sink, const char *group,
     return transaction_run(sink->session, write_reset, &reset, err);
 }
 
+// --- for beside.c ---
+
+mongoc_client_t *sink_client(struct sink *sink)
+{
+    return sink->client;
+}
+
+mongoc_client_session_t *sink_session(struct sink *sink)
+{
+    return sink->session;
+}
+
+void sink_enter_beside(struct sink *sink)
+{
+    sink->suffix = BESIDE_SUFFIX;
+}
+
 const struct sink_driver mongodb_driver = {
     .name = "mongodb",
     .open = mongodb_open,
@@ -601,4 +644,5 @@ const struct sink_driver mongodb_driver = {
     .apply = mongodb_apply,
     .list = mongodb_list,
     .reset = mongodb_reset,
+    .beside = &mongodb_beside,
 };

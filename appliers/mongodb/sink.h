@@ -10,6 +10,22 @@
 
 extern const struct sink_driver mongodb_driver;
 
+// Behind the names of collections that a rebuild fills (appliers/core/beside.h), tombstones' too.
+#define BESIDE_SUFFIX "__rebuild"
+
+// The collection of the table; `suffix` is "" or BESIDE_SUFFIX. To be destroyed.
+mongoc_collection_t *sink_collection(mongoc_client_t *client, const struct table *table,
+                                     const char *suffix);
+
+// One that is there already is no error.
+MUST_CHECK bool sink_create_collection(mongoc_client_t *client, const char *db, const char *name,
+                                       struct err *err);
+
+// What beside.c needs of a sink.
+mongoc_client_t *sink_client(struct sink *sink);
+mongoc_client_session_t *sink_session(struct sink *sink);
+void sink_enter_beside(struct sink *sink);
+
 // err_set in the class of the fault: ERR_RETRY for what passes by itself (no primary, connection
 // lost, write conflicts, timeouts), ERR_REFUSED for rights and for what the server does not take.
 // `reply` may be NULL. Always false.

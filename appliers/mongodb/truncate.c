@@ -146,23 +146,20 @@ bool truncate_apply(const struct truncate *truncate, struct err *err)
     if (!settle_rule(truncate, &rule, err))
         return false;
     truncation_step_init(&held, truncate->batch);
-    char *db = mem_strndup(table->db.ptr, table->db.len);
-    char *name = mem_strndup(table->name.ptr, table->name.len);
     struct step step = {.truncate = truncate,
                         .rule = rule,
                         .batch = &held.batch,
-                        .collection = mongoc_client_get_collection(truncate->client, db, name)};
+                        .collection = sink_collection(truncate->client, table, truncate->suffix)};
     bson_init(&step.ids);
     struct truncate end = *truncate;
     bool done =
         delete_documents(&step, err) && transaction_run(truncate->session, write_end, &end, err);
     if (done)
-        log_info("truncated", LOG_FIELDS(log_str("db", db), log_str("collection", name),
-                                         log_u64("partition", (uint64_t)rule.guard.partition),
-                                         log_u64("documents", step.deleted)));
+        log_info("truncated",
+                 LOG_FIELDS(log_slice("db", table->db), log_slice("collection", table->name),
+                            log_u64("partition", (uint64_t)rule.guard.partition),
+                            log_u64("documents", step.deleted)));
     bson_destroy(&step.ids);
     mongoc_collection_destroy(step.collection);
-    free(name);
-    free(db);
     return done;
 }

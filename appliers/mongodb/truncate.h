@@ -11,6 +11,7 @@ struct truncate {
     mongoc_client_session_t *session;
     const char *group;
     const char *owner;
+    const char *suffix; // of the collection
     const struct batch *batch;
 };
 

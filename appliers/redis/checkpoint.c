@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/redis/checkpoint.h"
 
+#include "appliers/core/beside.h"
 #include "common/clock.h"
 #include "common/mem.h"
 
@@ -12,6 +13,7 @@
 
 #define KEY_BYTES (TOPIC_NAME_MAX + SINK_GROUP_BYTES + 64)
 #define NUMBER_BYTES 24
+#define SWAPPING "is_swapping"
 
 static struct slice text_of(const char *text)
 {
@@ -87,7 +89,8 @@ static void name_checkpoint(struct sink_checkpoint *checkpoint, const char *topi
     snprintf(checkpoint->topic, sizeof checkpoint->topic, "%s", topic);
 }
 
-// MULTI; SADD the set, HSET the owner, HGETALL; EXEC.
+// MULTI; SADD the set, HSET the owner, HGETALL; EXEC. While a rebuild is swapped the owner counts
+// for nothing, as whoever is refused here applies nothing, and the fence takes it from all others.
 bool checkpoint_claim(struct pipeline *pipeline, const struct sink_partition *partition,
                       const char *owner, struct sink_checkpoint *checkpoint, struct err *err)
 {
@@ -108,6 +111,8 @@ bool checkpoint_claim(struct pipeline *pipeline, const struct sink_partition *pa
     if (done) {
         name_checkpoint(checkpoint, partition->topic, partition->partition);
         read_hash(reply->element[2], checkpoint);
+        done =
+            !*find_field(reply->element[2], SWAPPING) || beside_refuse_claim(err, partition->group);
     } else {
         err_set(err, ERR_REFUSED, "claiming the checkpoint: Redis key %s holds something else",
                 key);
@@ -290,4 +295,68 @@ bool checkpoint_reset(struct pipeline *pipeline, const char *group,
             return false;
     return (add_word(pipeline, "EXEC", err) && pipeline_skip(pipeline, pipeline->n_pending, err)) ||
            err_wrap(err, "setting the checkpoints");
+}
+
+// --- of a rebuild ---
+
+static bool add_fence(struct pipeline *pipeline, const char *group,
+                      const struct sink_checkpoint *checkpoint, struct err *err)
+{
+    char key[KEY_BYTES], set[KEY_BYTES], name[KEY_BYTES];
+    struct slice put[] = {
+        text_of("HSET"),   hash_key(key, group, checkpoint->topic, checkpoint->partition),
+        text_of("owner"),  text_of(""),
+        text_of(SWAPPING), text_of("1")};
+    struct slice list[] = {text_of("SADD"), set_key(set, group),
+                           member_name(name, checkpoint->topic, checkpoint->partition)};
+    return pipeline_add(pipeline, 6, put, err) && pipeline_add(pipeline, 3, list, err);
+}
+
+bool checkpoint_fence(struct pipeline *pipeline, const struct checkpoint_set *set, struct err *err)
+{
+    for (size_t i = 0; i < set->n_checkpoints; i++)
+        if (!add_fence(pipeline, set->group, &set->checkpoints[i], err) ||
+            !add_fence(pipeline, set->beside_group, &set->checkpoints[i], err))
+            return false;
+    return true;
+}
+
+// What a reset leaves out.
+static bool add_position(struct pipeline *pipeline, const char *group,
+                         const struct sink_checkpoint *checkpoint, struct err *err)
+{
+    char key[KEY_BYTES], pos[NUMBER_BYTES], ts[NUMBER_BYTES], applied[NUMBER_BYTES];
+    struct slice args[] = {
+        text_of("HSET"),          hash_key(key, group, checkpoint->topic, checkpoint->partition),
+        text_of("applied_at_us"), i64_text(applied, (int64_t)checkpoint->applied_at_us),
+        text_of("gtid"),          text_of(checkpoint->gtid),
+        text_of("file"),          text_of(checkpoint->file),
+        text_of("pos"),           i64_text(pos, (int64_t)checkpoint->pos),
+        text_of("ts_us"),         i64_text(ts, (int64_t)checkpoint->ts_us)};
+    return checkpoint->offset == SINK_OFFSET_NONE || pipeline_add(pipeline, 12, args, err);
+}
+
+bool checkpoint_settle(struct pipeline *pipeline, const struct checkpoint_set *set, struct err *err)
+{
+    for (size_t i = 0; i < set->n_checkpoints; i++)
+        if (!add_reset(pipeline, set->group, &set->checkpoints[i], err) ||
+            !add_position(pipeline, set->group, &set->checkpoints[i], err))
+            return false;
+    return checkpoint_forget(pipeline, set->beside_group, set->checkpoints, set->n_checkpoints,
+                             err);
+}
+
+bool checkpoint_forget(struct pipeline *pipeline, const char *group,
+                       const struct sink_checkpoint *checkpoints, size_t n_checkpoints,
+                       struct err *err)
+{
+    char key[KEY_BYTES];
+    for (size_t i = 0; i < n_checkpoints; i++) {
+        struct slice args[] = {
+            text_of("DEL"), hash_key(key, group, checkpoints[i].topic, checkpoints[i].partition)};
+        if (!pipeline_add(pipeline, 2, args, err))
+            return false;
+    }
+    struct slice list[] = {text_of("DEL"), set_key(key, group)};
+    return pipeline_add(pipeline, 2, list, err);
 }

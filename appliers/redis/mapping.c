@@ -52,13 +52,20 @@ static void write_part(struct buf *out, const struct value *value)
     buf_deinit(&plain);
 }
 
+void mapping_write_prefix(struct buf *out, struct slice db, struct slice table)
+{
+    escape(out, db);
+    buf_char(out, ':');
+    escape(out, table);
+    buf_char(out, ':');
+}
+
 void mapping_write_key(struct buf *out, const struct table *table, const struct value *row)
 {
-    escape(out, table->db);
-    buf_char(out, ':');
-    escape(out, table->name);
+    mapping_write_prefix(out, table->db, table->name);
     for (size_t i = 0; i < table->n_key; i++) {
-        buf_char(out, ':');
+        if (i > 0)
+            buf_char(out, ':');
         write_part(out, &row[table->key[i]]);
     }
 }

@@ -9,6 +9,9 @@
 #include "record/table.h"
 #include "record/value.h"
 
+// Appends what all keys of the table begin with.
+void mapping_write_prefix(struct buf *out, struct slice db, struct slice table);
+
 // Appends the key of the row. Two rows have one key only if table and key columns are equal.
 void mapping_write_key(struct buf *out, const struct table *table, const struct value *row);
 

@@ -5,7 +5,6 @@
 
 #include "appliers/redis/mapping.h"
 
-#define TOMBSTONE_PREFIX "tailrace:tombstone:"
 #define MEMBER "\"" GUARD_FIELD "\":\""
 #define JSON_END "-64" // bytes of a string that hold the member and what is around it
 
@@ -13,7 +12,8 @@ _Static_assert(sizeof MEMBER + GUARD_TEXT_BYTES + 4 <= 64, "JSON_END is too shor
 
 bool shown_check_name(const struct table *table, struct err *err)
 {
-    static const char *const ours[] = {"checkpoint", "checkpoints", "tombstone"};
+    static const char *const ours[] = {"checkpoint", "checkpoints", "tombstone", "rebuild",
+                                       "rebuild-state"};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         if (slice_eq_str(table->db, "tailrace") && slice_eq_str(table->name, ours[i]))
             return err_set(err, ERR_REFUSED,
@@ -104,6 +104,7 @@ static bool ask(const struct shown *shown, const struct effect *effect, struct b
                 struct buf *tombstone, struct err *err)
 {
     buf_clear(key);
+    buf_str(key, shown->prefix);
     mapping_write_key(key, effect->table, effect->row);
     shown_write_tombstone(tombstone, buf_bytes(key));
     struct slice buried[] = {slice_of_str("GET"), buf_bytes(tombstone)};

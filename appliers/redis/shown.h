@@ -9,9 +9,12 @@
 #include "appliers/redis/sink.h"
 #include "common/buf.h"
 
+#define TOMBSTONE_PREFIX "tailrace:tombstone:"
+
 struct shown {
     struct pipeline *pipeline;
     const struct batch *batch;
+    const char *prefix; // before each key
     bool is_json;
 };
 

@@ -13,6 +13,7 @@
 #include "appliers/redis/sink.h"
 
 #include "appliers/redis/advice.h"
+#include "appliers/redis/beside.h"
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/shown.h"
@@ -34,6 +35,7 @@
 struct sink {
     struct pipeline pipeline;
     bool is_json;
+    const char *prefix;          // before each key: "", or of a rebuild
     char guard_s[24];            // how long a tombstone lives
     const struct effect **order; // what is written of the batch
     size_t n_order, cap_order;
@@ -335,6 +337,7 @@ static bool redis_open(const struct config *config, struct sink **sink, struct e
 {
     struct sink *made = mem_zalloc(sizeof *made);
     made->is_json = strcmp(config->redis.format, "json") == 0;
+    made->prefix = "";
     made->pipeline.value_bytes_max = SIZE_MAX;
     snprintf(made->guard_s, sizeof made->guard_s, "%llu",
              (unsigned long long)config->apply.guard_ms / 1000);
@@ -354,6 +357,7 @@ static bool redis_open(const struct config *config, struct sink **sink, struct e
 static struct slice key_of(struct sink *sink, const struct effect *effect)
 {
     buf_clear(&sink->key);
+    buf_str(&sink->key, sink->prefix);
     mapping_write_key(&sink->key, effect->table, effect->row);
     return buf_bytes(&sink->key);
 }
@@ -563,7 +567,7 @@ static bool send_batch(struct sink *sink, const char *group, const struct batch 
 // All effects, less those that the target shows.
 static bool choose_effects(struct sink *sink, const struct batch *batch, struct err *err)
 {
-    struct shown shown = {&sink->pipeline, batch, sink->is_json};
+    struct shown shown = {&sink->pipeline, batch, sink->prefix, sink->is_json};
     if (sink->cap_order < batch->n_effects) {
         sink->cap_order = batch->n_effects;
         sink->order = mem_realloc((void *)sink->order, sink->cap_order * sizeof *sink->order);
@@ -579,7 +583,8 @@ static bool redis_apply(struct sink *sink, const char *group, const char *owner,
 {
     if (batch->truncation.table)
         return truncate_apply(
-            &(struct truncate){&sink->pipeline, group, owner, batch, sink->is_json}, err);
+            &(struct truncate){&sink->pipeline, group, owner, batch, sink->prefix, sink->is_json},
+            err);
     if (!check_batch(sink, batch, err))
         return false;
     for (int tries = 0; tries < TRIES; tries++) {
@@ -621,6 +626,25 @@ static bool redis_advise(struct sink *sink, struct check *check, struct err *err
     return advice_print(&sink->pipeline, check, err);
 }
 
+// --- for beside.c ---
+
+struct pipeline *sink_pipeline(struct sink *sink)
+{
+    return &sink->pipeline;
+}
+
+void sink_write_prefix(const struct sink *sink, struct buf *out, struct slice db,
+                       struct slice table)
+{
+    (void)sink;
+    mapping_write_prefix(out, db, table);
+}
+
+void sink_enter_beside(struct sink *sink)
+{
+    sink->prefix = BESIDE_PREFIX;
+}
+
 const struct sink_driver redis_driver = {
     .name = "redis",
     .open = redis_open,
@@ -630,4 +654,5 @@ const struct sink_driver redis_driver = {
     .apply = redis_apply,
     .list = redis_list,
     .reset = redis_reset,
+    .beside = &redis_beside,
 };

@@ -41,4 +41,10 @@ MUST_CHECK bool pipeline_skip(struct pipeline *pipeline, size_t n, struct err *e
 // err_set in the class of an error reply's text. Always false.
 bool reply_fail(struct err *err, const char *text);
 
+// What beside.c needs of a sink. The prefix is that of all keys of the table, as they are read.
+struct pipeline *sink_pipeline(struct sink *sink);
+void sink_write_prefix(const struct sink *sink, struct buf *out, struct slice db,
+                       struct slice table);
+void sink_enter_beside(struct sink *sink);
+
 #endif

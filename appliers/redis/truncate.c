@@ -6,14 +6,13 @@
 #include "appliers/core/truncation.h"
 #include "appliers/redis/checkpoint.h"
 #include "appliers/redis/mapping.h"
+#include "appliers/redis/scan.h"
 #include "appliers/redis/shown.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/stop.h"
 
 #include <stdlib.h>
 
-#define SCAN_COUNT "1000"
 #define TRIES 5
 
 struct step {
@@ -21,43 +20,22 @@ struct step {
     const struct batch *batch;
     struct truncation_rule rule;
     struct buf pattern;
-    struct buf cursor; // "0": the scan is at its end
     uint64_t deleted;
 };
 
 // The table's keys as a glob: db:table:*
-static void write_pattern(struct buf *out, const struct table *table)
+static void write_pattern(struct buf *out, const char *before, const struct table *table)
 {
-    struct table no_key = *table;
     struct buf prefix = {0};
-    no_key.n_key = 0;
-    mapping_write_key(&prefix, &no_key, NULL);
+    buf_str(&prefix, before);
+    mapping_write_prefix(&prefix, table->db, table->name);
     for (size_t i = 0; i < prefix.len; i++) {
         if (strchr("*?[]\\^", prefix.ptr[i]))
             buf_char(out, '\\');
         buf_char(out, (char)prefix.ptr[i]);
     }
-    buf_str(out, ":*");
+    buf_char(out, '*');
     buf_deinit(&prefix);
-}
-
-static bool scan(struct step *step, redisReply **page, struct err *err)
-{
-    struct slice args[] = {slice_of_str("SCAN"),  buf_bytes(&step->cursor),
-                           slice_of_str("MATCH"), buf_bytes(&step->pattern),
-                           slice_of_str("COUNT"), slice_of_str(SCAN_COUNT)};
-    struct pipeline *pipeline = step->truncate->pipeline;
-    if (!pipeline_add(pipeline, 6, args, err) || !pipeline_next(pipeline, page, err))
-        return false;
-    if ((*page)->type != REDIS_REPLY_ARRAY || (*page)->elements != 2 ||
-        (*page)->element[1]->type != REDIS_REPLY_ARRAY) {
-        freeReplyObject(*page);
-        *page = NULL;
-        return err_set(err, ERR_REFUSED, "Redis: SCAN has another answer than a page of keys");
-    }
-    buf_clear(&step->cursor);
-    buf_append(&step->cursor, (*page)->element[0]->str, (*page)->element[0]->len);
-    return true;
 }
 
 static struct slice key_at(const redisReply *keys, size_t i)
@@ -169,11 +147,12 @@ static bool try_page(struct step *step, const redisReply *keys, bool *raced, str
     return done;
 }
 
-static bool delete_page(struct step *step, const redisReply *keys, struct err *err)
+static bool delete_page(void *into, const redisReply *keys, struct err *err)
 {
+    struct step *step = into;
     for (int tries = 0; tries < TRIES; tries++) {
-        bool raced;
-        if (!try_page(step, keys, &raced, err))
+        bool raced = false;
+        if (keys->elements > 0 && !try_page(step, keys, &raced, err))
             return false;
         if (!raced)
             return true;
@@ -189,21 +168,6 @@ static bool move_checkpoint(const struct truncate *truncate, struct err *err)
         !write_step(truncate, truncate->batch, NULL, &raced, err))
         return false;
     return !raced || err_set(err, ERR_RETRY, "the partition has another owner by now");
-}
-
-static bool delete_keys(struct step *step, struct err *err)
-{
-    bool done = true;
-    buf_str(&step->cursor, "0");
-    do {
-        redisReply *page = NULL;
-        if (stop_requested())
-            return err_set(err, ERR_STOPPED, "stopped within a truncation");
-        done = scan(step, &page, err) &&
-               (page->element[1]->elements == 0 || delete_page(step, page->element[1], err));
-        freeReplyObject(page);
-    } while (done && !slice_eq_str(buf_bytes(&step->cursor), "0"));
-    return done;
 }
 
 static bool settle_rule(struct step *step, struct err *err)
@@ -224,14 +188,14 @@ bool truncate_apply(const struct truncate *truncate, struct err *err)
     struct truncation_step held;
     truncation_step_init(&held, batch);
     struct step step = {.truncate = truncate, .batch = &held.batch};
-    write_pattern(&step.pattern, batch->truncation.table);
-    bool done =
-        settle_rule(&step, err) && delete_keys(&step, err) && move_checkpoint(truncate, err);
+    write_pattern(&step.pattern, truncate->prefix, batch->truncation.table);
+    bool done = settle_rule(&step, err) &&
+                scan_keys(truncate->pipeline, buf_cstr(&step.pattern), delete_page, &step, err) &&
+                move_checkpoint(truncate, err);
     if (done)
         log_info("truncated", LOG_FIELDS(log_str("keys", buf_cstr(&step.pattern)),
                                          log_u64("partition", (uint64_t)step.rule.guard.partition),
                                          log_u64("deleted", step.deleted)));
     buf_deinit(&step.pattern);
-    buf_deinit(&step.cursor);
     return done;
 }

@@ -11,6 +11,7 @@ struct truncate {
     const char *group;
     const char *owner;
     const struct batch *batch;
+    const char *prefix; // before each key
     bool is_json;
 };
 

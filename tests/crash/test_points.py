@@ -6,17 +6,23 @@ import re
 import signal
 import time
 
+import pymongo
 import pytest
+import redis
 
+from tests.crash.cluster import Cluster
 from tests.integration import load, wait
 from tests.integration.load import assert_each_change_once
 from tests.integration.pipeline import APPLIERS, expect, stop
+from tests.integration.test_guard import READ, history, small_batches
+from tests.integration.test_rebuild import assert_nothing_beside, content, damage
 from tests.lib import programs
 
 POINTS = re.findall(r"^ +X\((\w+)\)", (programs.ROOT / "common/crash.h").read_text(), re.M)
 KILLED = -signal.SIGKILL
 OF_PUBLISHER = [point for point in POINTS if point.startswith("publish_")]
 SHARED = [point for point in POINTS if point.startswith("apply_")]
+OF_REBUILD = [point for point in POINTS if point.startswith("rebuild_")]
 OF_APPLIERS = [(point, applier) for point in POINTS for applier in APPLIERS
                if point.startswith(("apply_", applier + "_"))]
 # A point of the core is met with each applier in turn; with the other one too where time does not matter.
@@ -39,8 +45,8 @@ def test_the_table_is_whole():
     """No point is in the code but not in the table, or the other way round."""
     sources = [path for folder in ("publisher", "appliers") for path in (programs.ROOT / folder).rglob("*.c")]
     used = re.findall(r"CRASH_POINT\((\w+)\)", "".join(path.read_text() for path in sources))
-    assert sorted(used) == sorted(POINTS)
-    assert len(OF_PUBLISHER) + len({point for point, _ in OF_APPLIERS}) == len(POINTS)
+    assert sorted(set(used)) == sorted(POINTS)
+    assert len(OF_PUBLISHER) + len({point for point, _ in OF_APPLIERS}) + len(OF_REBUILD) == len(POINTS)
 
 
 def at(variable, point):
@@ -121,3 +127,71 @@ def test_publisher_stopped_and_replaced(pipeline, database, point):
 def is_stopped(program):
     with open(f"/proc/{program.process.pid}/stat", encoding="ascii") as stat:
         return stat.read().rsplit(") ")[-1].startswith("T")
+
+
+# --- a rebuild, killed at one step after the other, and the target with it ------------------------------
+
+IN_FILL = {"mongodb": "mongodb_committed:2", "redis": "redis_executed:2"}
+FENCED = ("rebuild_fenced", "rebuild_mongodb_", "rebuild_redis_", "rebuild_swapped")
+
+
+def run_rebuild(pipeline, applier, point=None, what="--rebuild"):
+    """Once no killed one counts as running any more."""
+    while True:
+        started = pipeline.start(f"tailrace-apply-{applier}", "offsets", "reset", what, "--yes",
+                                 environment=point and {"TAILRACE_CRASH_AT": point})
+        if started.wait(30) != 77 or "a rebuild runs" not in started.log():
+            return expect(started, KILLED if point else 0)
+        time.sleep(0.2)
+
+
+def assert_each_is_old_or_new(applier, found, old, new):
+    """A collection as a whole, a Redis key by itself."""
+    if applier == "mongodb":
+        for table in ("t", "u"):
+            parts = [{key: value for key, value in content.items() if key[0] == table}
+                     for content in (found, old, new)]
+            assert parts[0] in parts[1:]
+    else:
+        assert all(found.get(key) in (old.get(key), new.get(key)) for key in {**found, **old, **new})
+
+
+@pytest.mark.parametrize("applier", APPLIERS)
+def test_rebuild_killed(pipeline, database, applier):
+    small_batches(pipeline)
+    history(database)
+    pipeline.publish()
+    pipeline.apply(applier)
+    expected = content(pipeline, applier)
+    damage(pipeline, applier)
+    old = READ[applier](pipeline, "t", "u")
+    run_rebuild(pipeline, applier, IN_FILL[applier])
+    run_rebuild(pipeline, applier, "rebuild_discarding", "--discard")
+
+    node = Cluster(applier).nodes[applier]
+    points = [point for point in OF_REBUILD if point != "rebuild_discarding"
+              and point.split("_")[1] not in set(APPLIERS) - {applier}]
+    for point in [points[0], IN_FILL[applier], *points[1:]]:
+        run_rebuild(pipeline, applier, point)
+        assert_each_is_old_or_new(applier, READ[applier](pipeline, "t", "u"), old, expected[0])
+        if point.startswith(FENCED):
+            refused = expect(pipeline.start_applier(applier, "--until-caught-up"), 77)
+            assert f"offsets reset apply {applier} --rebuild" in refused.log()
+        if point.endswith("_renamed"):
+            node.kill()
+            node.start()
+            wait.until(lambda: is_up(pipeline, applier), "the target", pause_s=0.2)
+    assert content(pipeline, applier) == expected
+    assert_nothing_beside(pipeline, applier)
+    database.sql("UPDATE t SET n = n + 1", "DELETE FROM u WHERE n = 5")
+    pipeline.publish()
+    pipeline.apply(applier)
+    pipeline.assert_equal(applier)
+
+
+def is_up(pipeline, applier):
+    try:
+        return pipeline.redis.ping() if applier == "redis" else \
+            pipeline.mongodb.admin.command("hello")["isWritablePrimary"]
+    except (pymongo.errors.PyMongoError, redis.exceptions.RedisError):
+        return False
