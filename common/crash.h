@@ -37,6 +37,15 @@
     X(redis_executed)             /* EXEC has answered */                                          \
     X(apply_applied)              /* the target has it, the lane does not know it */               \
     X(apply_group_told)           /* the group's offsets are on their way */                       \
+    /* truncations, dead letters and their replay */                                               \
+    X(truncate_stepped)           /* some objects are gone */                                      \
+    X(truncate_emptied)           /* all are, the checkpoint stands before the truncation */       \
+    X(letter_sent)                /* letters are on their way */                                   \
+    X(letter_kept)                /* Kafka has them, their batch is not written */                 \
+    X(letter_superseded)          /* the mark of a letter that is void is on its way */            \
+    X(replay_judged)              /* a letter is to be applied */                                  \
+    X(replay_applied)             /* the target has it, it is open */                              \
+    X(replay_closed)              /* it is marked */                                               \
     /* a rebuild of a target: from its first mark in the target to the last */                     \
     X(rebuild_begun)              /* the target knows of it, nothing is filled */                  \
     X(rebuild_filled)             /* all is filled, the applier could still go on */               \

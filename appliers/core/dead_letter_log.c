@@ -3,6 +3,7 @@
 // needed: an applier without letters has neither.
 #include "appliers/core/dead_letter_log.h"
 
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
@@ -300,6 +301,7 @@ static bool put_all(struct dead_letter_log *log, const struct dead_letter_put *p
         if (!produce(log, &record, err))
             return false;
     }
+    CRASH_POINT(letter_sent);
     if (!wait_acknowledged(log, err))
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -354,6 +356,7 @@ static void supersede(struct dead_letter_log *log, const struct dead_letter_entr
         log_warn("a dead letter that is superseded stays open",
                  LOG_FIELDS(log_str("letter", identity), log_str("reason", err.text)));
     take_mark(log, &place, DEAD_LETTER_SUPERSEDED, by);
+    CRASH_POINT(letter_superseded);
 }
 
 void dead_letter_log_supersede(struct dead_letter_log *log, const struct dead_letter_place *place,

@@ -12,6 +12,7 @@
 #include "appliers/core/guard.h"
 #include "appliers/core/message.h"
 #include "common/cli.h"
+#include "common/crash.h"
 #include "common/mem.h"
 #include "common/stop.h"
 
@@ -209,8 +210,11 @@ static bool apply(struct replay *replay, const char *owner, enum outcome *outcom
                   char why[ERR_TEXT_BYTES], struct err *err)
 {
     const struct dead_letters *letters = &replay->letters;
-    if (letters->driver->apply(replay->sink, letters->group, owner, &replay->batch, err))
+    CRASH_POINT(replay_judged);
+    if (letters->driver->apply(replay->sink, letters->group, owner, &replay->batch, err)) {
+        CRASH_POINT(replay_applied);
         return true;
+    }
     if (err->class == ERR_REFUSED && batch_refused(&replay->batch)) {
         snprintf(why, ERR_TEXT_BYTES, "still refused: %.*s", ERR_TEXT_BYTES - 20, err->text);
         *outcome = OUTCOME_STAYS;
@@ -285,9 +289,11 @@ static bool replay_letter(struct replay *replay, const struct dead_letter_entry 
     if (outcome == OUTCOME_STAYS || replay->options->dry_run)
         return true;
     bool is_replayed = outcome == OUTCOME_REPLAYED;
-    return dead_letter_log_close(replay->letters.log, &entry->place,
-                                 is_replayed ? DEAD_LETTER_REPLAYED : DEAD_LETTER_SUPERSEDED, why,
-                                 err);
+    const char *how = is_replayed ? DEAD_LETTER_REPLAYED : DEAD_LETTER_SUPERSEDED;
+    if (!dead_letter_log_close(replay->letters.log, &entry->place, how, why, err))
+        return false;
+    CRASH_POINT(replay_closed);
+    return true;
 }
 
 // --- all ---

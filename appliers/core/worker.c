@@ -230,6 +230,7 @@ static bool keep_letters(struct worker *worker, size_t first, size_t end, struct
         if (!dead_letter_log_keep(worker->options.letters, &put, 1, err))
             return err_wrap(err, "topic %s partition %d offset %lld", put.topic,
                             (int)item->lane->partition, (long long)item->message->offset);
+        CRASH_POINT(letter_kept);
         item->refusal->is_kept = true;
         worker->stats.dead_letters++;
         log_letter(item);

@@ -7,6 +7,7 @@
 #include "appliers/mongodb/checkpoint.h"
 #include "appliers/mongodb/shown.h"
 #include "appliers/mongodb/transaction.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
@@ -70,6 +71,7 @@ static bool end_step(struct step *step, struct err *err)
         return err_set(err, ERR_STOPPED, "stopped within a truncation");
     if (!transaction_run(step->truncate->session, write_step, step, err))
         return false;
+    CRASH_POINT(truncate_stepped);
     step->deleted += step->n;
     step->n = 0;
     bson_reinit(&step->ids);
@@ -152,8 +154,9 @@ bool truncate_apply(const struct truncate *truncate, struct err *err)
                         .collection = sink_collection(truncate->client, table, truncate->suffix)};
     bson_init(&step.ids);
     struct truncate end = *truncate;
-    bool done =
-        delete_documents(&step, err) && transaction_run(truncate->session, write_end, &end, err);
+    bool done = delete_documents(&step, err);
+    CRASH_POINT(truncate_emptied);
+    done = done && transaction_run(truncate->session, write_end, &end, err);
     if (done)
         log_info("truncated",
                  LOG_FIELDS(log_slice("db", table->db), log_slice("collection", table->name),

@@ -8,6 +8,7 @@
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/scan.h"
 #include "appliers/redis/shown.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -141,8 +142,10 @@ static bool try_page(struct step *step, const redisReply *keys, bool *raced, str
         n += page.fates[i] != KEY_STAYS;
     if (done && n > 0)
         done = write_step(step->truncate, step->batch, &page, raced, err);
-    if (done && !*raced)
+    if (done && !*raced && n > 0) {
+        CRASH_POINT(truncate_stepped);
         step->deleted += n;
+    }
     free(page.fates);
     return done;
 }
@@ -164,6 +167,7 @@ static bool delete_page(void *into, const redisReply *keys, struct err *err)
 static bool move_checkpoint(const struct truncate *truncate, struct err *err)
 {
     bool raced;
+    CRASH_POINT(truncate_emptied);
     if (!watch_checkpoint(truncate, truncate->batch, err) ||
         !write_step(truncate, truncate->batch, NULL, &raced, err))
         return false;

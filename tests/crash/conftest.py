@@ -9,3 +9,4 @@ from tests.integration.conftest import (client, database, figures, folder, pipel
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: not in `make test`")
+    config.addinivalue_line("markers", "own: of tests whose helpers are used here")

@@ -14,14 +14,18 @@ from tests.crash.cluster import Cluster
 from tests.integration import load, wait
 from tests.integration.load import assert_each_change_once
 from tests.integration.pipeline import APPLIERS, expect, stop
+from tests.integration.test_dead_letters import ids, letters, listed, mend, replay  # pylint: disable=unused-import
 from tests.integration.test_guard import READ, history, small_batches
 from tests.integration.test_rebuild import assert_nothing_beside, content, damage
+from tests.integration.test_truncate import truncations
 from tests.lib import programs
 
 POINTS = re.findall(r"^ +X\((\w+)\)", (programs.ROOT / "common/crash.h").read_text(), re.M)
 KILLED = -signal.SIGKILL
 OF_PUBLISHER = [point for point in POINTS if point.startswith("publish_")]
 SHARED = [point for point in POINTS if point.startswith("apply_")]
+OF_TRUNCATION = [point for point in POINTS if point.startswith("truncate_")]
+OF_LETTERS = [point for point in POINTS if point.startswith(("letter_", "replay_"))]
 OF_REBUILD = [point for point in POINTS if point.startswith("rebuild_")]
 OF_APPLIERS = [(point, applier) for point in POINTS for applier in APPLIERS
                if point.startswith(("apply_", applier + "_"))]
@@ -46,7 +50,8 @@ def test_the_table_is_whole():
     sources = [path for folder in ("publisher", "appliers") for path in (programs.ROOT / folder).rglob("*.c")]
     used = re.findall(r"CRASH_POINT\((\w+)\)", "".join(path.read_text() for path in sources))
     assert sorted(set(used)) == sorted(POINTS)
-    assert len(OF_PUBLISHER) + len({point for point, _ in OF_APPLIERS}) + len(OF_REBUILD) == len(POINTS)
+    reached = {*OF_PUBLISHER, *(point for point, _ in OF_APPLIERS), *OF_TRUNCATION, *OF_LETTERS, *OF_REBUILD}
+    assert reached == set(POINTS)
 
 
 def at(variable, point):
@@ -127,6 +132,62 @@ def test_publisher_stopped_and_replaced(pipeline, database, point):
 def is_stopped(program):
     with open(f"/proc/{program.process.pid}/stat", encoding="ascii") as stat:
         return stat.read().rsplit(") ")[-1].startswith("T")
+
+
+# --- truncations, and what a target refuses --------------------------------------------------------------
+
+
+def test_publisher_killed_in_a_truncation(pipeline, database):
+    """Between the records of its partitions: all of them come once, or none."""
+    load.create(database, 3)
+    pipeline.publish()
+    database.sql("TRUNCATE TABLE t", "INSERT INTO t VALUES (1, 0, 'new')")
+    expect(pipeline.start_publisher("--until-caught-up",
+                                    environment=at("TAILRACE_CRASH_AT", "publish_message_sent")), KILLED)
+    pipeline.converge()
+    sent = [record.partition for record in truncations(pipeline)]
+    assert sorted(sent) == list(range(len(sent))) and len(sent) > 1
+
+
+@pytest.mark.parametrize("applier", APPLIERS)
+def test_truncation_killed(pipeline, database, applier):
+    """In one partition after the other; rows of before and of behind it in each."""
+    load.create(database, 3 * ROWS)
+    pipeline.publish()
+    pipeline.apply(applier)
+    database.sql("TRUNCATE TABLE t", "INSERT INTO t VALUES (1, 5, 'new'), (2, 5, 'new')",
+                 "UPDATE t SET n = n + 1")
+    pipeline.publish()
+    for point in OF_TRUNCATION:
+        for nth in (1, 2):
+            expect(pipeline.start_applier(applier, environment={"TAILRACE_CRASH_AT": f"{point}:{nth}"}), KILLED)
+    pipeline.apply(applier)
+    pipeline.assert_equal(applier)
+
+
+def test_letters_killed(letters, database):
+    """What a validator does not let in becomes a letter, once; it is replayed or made void, once."""
+    pipeline = letters
+    pipeline.options["kafka"].update({"session.timeout.ms": 1200, "heartbeat.interval.ms": 300})
+    database.sql("INSERT INTO t VALUES (1, 'bad', 1, NULL), (2, 'good', 1, NULL), (3, 'bad', 1, NULL)")
+    pipeline.publish()
+    for point in ("letter_sent", "letter_kept"):
+        expect(pipeline.start_applier("mongodb", environment={"TAILRACE_CRASH_AT": point}), KILLED)
+        assert pipeline.documents("t").count_documents({}) == 0
+    pipeline.apply("mongodb")
+    assert ids(listed(pipeline, state="open")) == [1, 3]
+    database.sql("UPDATE t SET note = 'good' WHERE id = 3", "INSERT INTO t VALUES (4, 'bad', 1, NULL)")
+    pipeline.publish()
+    expect(pipeline.start_applier("mongodb", environment={"TAILRACE_CRASH_AT": "letter_superseded"}), KILLED)
+    pipeline.apply("mongodb")
+    mend(pipeline)
+    for point in ("replay_judged", "replay_applied", "replay_closed"):
+        expect(pipeline.start("tailrace-apply-mongodb", "dead-letters", "replay", "--all", "--yes",
+                              environment={"TAILRACE_CRASH_AT": point}), KILLED)
+    replay(pipeline)
+    assert {item["key"]["id"]: item["state"] for item in listed(pipeline)} == {
+        1: "replayed", 3: "superseded", 4: "replayed"}
+    pipeline.assert_equal("mongodb")
 
 
 # --- a rebuild, killed at one step after the other, and the target with it ------------------------------
