@@ -45,7 +45,7 @@ APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/beside.c 
 	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/history.c appliers/core/main.c \
 	appliers/core/message.c appliers/core/offsets.c appliers/core/offsets_reset.c appliers/core/progress.c \
 	appliers/core/rebuild.c appliers/core/topic_end.c appliers/core/truncation.c appliers/core/worker.c
-MONGODB := appliers/mongodb/beside.c appliers/mongodb/buried.c appliers/mongodb/checkpoint.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
+MONGODB := appliers/mongodb/beside.c appliers/mongodb/buried.c appliers/mongodb/checkpoint.c appliers/mongodb/fault.c appliers/mongodb/fresh.c appliers/mongodb/leftover.c appliers/mongodb/mapping.c \
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
 REDIS := appliers/redis/advice.c appliers/redis/beside.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/scan.c appliers/redis/shown.c appliers/redis/sink.c \
 	appliers/redis/truncate.c
@@ -132,7 +132,8 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
-	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/mapping appliers/redis/mapping
+	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/fresh appliers/mongodb/mapping \
+	appliers/redis/mapping
 UNIT_TESTS += verify/hash verify/text verify/total
 
 UNIT_SRC_common := $(COMMON)
@@ -311,16 +312,17 @@ crash-full: ## full disks and full memory, also of Kafka and MongoDB
 	@$(MAKE) -s -j2 all
 	@TAILRACE_MARKS= tests/crash/run.sh tests/crash/test_full.py
 
-crash-large: ## transactions of 5,000,000 rows and of 2 GB with kills in the middle: half an hour, 15 GB of disk
+crash-large: ## transactions of 5,000,000 rows and of 2 GB with kills in the middle: an hour, 30 GB of disk
 	@tests/deps.sh test
 	@$(MAKE) -s -j2 all
 	@TAILRACE_MARKS= tests/crash/run.sh tests/crash/test_large.py
 
-crash-sanitized: ## a storm of SECONDS (60) with the address sanitizer, and one with that for undefined behaviour
+crash-sanitized: ## a storm of SECONDS (60) with the address sanitizer, with that for undefined behaviour and with that for threads
 	@tests/deps.sh test
-	@$(MAKE) -s asan ubsan
+	@$(MAKE) -s asan ubsan tsan
 	@tests/crash/sanitized.sh asan $(STORM_OPTIONS)
 	@tests/crash/sanitized.sh ubsan $(STORM_OPTIONS)
+	@tests/crash/sanitized.sh tsan $(STORM_OPTIONS)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (30) under libFuzzer, in build/fuzz
 	@tests/deps.sh test

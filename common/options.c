@@ -107,7 +107,7 @@ const struct option_entry config_options[] = {
     NUMBER("apply", "workers", apply.workers, "4", 1, 256,
            "Threads that write to the target; each partition belongs to one of them."),
     NUMBER("apply", "batch_records", apply.batch_records, "1000", 1, 100000,
-           "A batch ends after so many records,"),
+           "A batch ends after so many records, fewer while the target is slow,"),
     SIZE("apply", "batch_bytes", apply.batch_bytes, "4MiB", 1024, 64 * MIB, "so many bytes,"),
     DURATION("apply", "batch_time", apply.batch_ms, "0ms", 0, 60000,
              "or this time after its first record; 0: as soon as the target is free."),

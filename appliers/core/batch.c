@@ -212,6 +212,7 @@ static void note_position(struct batch *batch, const struct batch_record *record
 static void merge_effects(struct batch *batch, struct effect *effect, const struct effect *later)
 {
     struct effect merged = *later;
+    merged.is_new = effect->is_new;
     if (later->kind == EFFECT_PATCH) {
         if (effect->kind != EFFECT_DELETE)
             merged.row = merge_rows(batch, later->table, effect->row, later->row);
@@ -241,7 +242,8 @@ static bool add_effect(struct batch *batch, const struct batch_record *record, b
                            .hash = hash_key(change->table, record->key),
                            .gtid = change->source.gtid,
                            .partition = record->partition,
-                           .offset = record->offset};
+                           .offset = record->offset,
+                           .is_new = change->op == CHANGE_INSERT || change->op == CHANGE_READ};
     bool takes = false;
     if (!effect_of(batch, change, &later, err) || !takes_table(batch, change->table, &takes, err))
         return batch_blame(err, batch, &later);

@@ -25,6 +25,7 @@ struct effect {
     struct slice key;          // the Kafka key's bytes
     struct slice gtid;         // of the last change in it; empty: none
     int64_t offset;            // of its record
+    bool is_new;               // its first change in the batch makes the row, or copies it
     bool is_refused;           // by the target, see batch_refuse
 };
 

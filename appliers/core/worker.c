@@ -3,6 +3,10 @@
 // write it. When a record does not fit into the batch with those before it, they are written first.
 // When the target refuses a change, nothing of its batch was written: the change is set aside, and
 // the batch made again without it.
+//
+// The first batches are small, and they grow while a step takes less than half a second: a target
+// that is slow gets steps that end within its time limits, and ours, whatever the options say. A
+// step that ran into one of them is the end of the session, and the next begins small again.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/worker.h"
 
@@ -24,6 +28,9 @@
 #define RECORD_OVERHEAD_BYTES 256
 // So many refusals leave the batches as large as they are.
 #define REFUSALS_WHOLE 4
+#define FIRST_RECORDS 64
+#define STEP_FAST_MS 500
+#define STEP_SLOW_MS 2000
 
 // Why a record is not applied.
 struct refusal {
@@ -54,6 +61,7 @@ struct worker {
     // of the worker's thread; the consumer's reads `taken` under the mutex while a batch is written
     struct item *taken;
     size_t n_taken;
+    size_t most; // records of a batch, for now
     struct json_reader *reader;
     struct batch batch;
     struct worker_stats stats;
@@ -289,28 +297,39 @@ static void note_progress(struct worker *worker, size_t first, size_t end)
     pthread_mutex_unlock(&worker->mutex);
 }
 
+// A step of n records took so long.
+static void set_pace(struct worker *worker, size_t n, uint64_t ms)
+{
+    size_t most = worker->options.limits->batch_records;
+    if (ms > STEP_SLOW_MS)
+        worker->most = n > 1 ? n / 2 : 1;
+    else if (ms < STEP_FAST_MS && n >= worker->most)
+        worker->most = 2 * n < most ? 2 * n : most;
+}
+
 // Writes the batch, whose records are taken[first .. end), after the letters among them.
 static bool write_batch(struct worker *worker, size_t first, size_t end, struct err *err)
 {
     const struct worker_options *options = &worker->options;
+    uint64_t begin_ms = clock_steady_ms();
     CRASH_POINT(apply_batch_made);
     if (!keep_letters(worker, first, end, err) ||
         !options->driver->apply(worker->sink, options->group, options->owner, &worker->batch, err))
         return false;
     CRASH_POINT(apply_applied);
+    set_pace(worker, end - first, clock_steady_ms() - begin_ms);
     note_progress(worker, first, end);
     supersede_letters(worker);
     return true;
 }
 
-// Puts as many of taken[first ..] into the batch as fit, at most `most`; *end is behind them.
+// Puts as many of taken[first ..] into the batch as fit, at most worker->most; *end is behind them.
 // False: the first one cannot be read.
-static bool fill_batch(struct worker *worker, size_t first, size_t most, size_t *end,
-                       struct err *err)
+static bool fill_batch(struct worker *worker, size_t first, size_t *end, struct err *err)
 {
     struct err later; // of a record behind the first: it is the first one of the next batch
     batch_clear(&worker->batch);
-    for (*end = first; *end < worker->n_taken && *end - first < most; ++*end) {
+    for (*end = first; *end < worker->n_taken && *end - first < worker->most; ++*end) {
         bool taken;
         if (!add_record(worker, &worker->taken[*end], &taken, *end == first ? err : &later))
             return *end > first;
@@ -325,18 +344,17 @@ static bool fill_batch(struct worker *worker, size_t first, size_t most, size_t 
 // while.
 static bool apply_taken(struct worker *worker, struct err *err)
 {
-    size_t first = 0, end, most = worker->n_taken, n_refused = 0;
+    size_t first = 0, end, n_refused = 0;
     if (!dead_letter_log_sync(worker->options.letters, err))
         return false;
     while (first < worker->n_taken) {
-        if (!fill_batch(worker, first, most, &end, err))
+        if (!fill_batch(worker, first, &end, err))
             return false;
         if (check_patches(worker, err) && write_batch(worker, first, end, err)) {
             first = end;
-            most = most < worker->n_taken ? 2 * most : most;
         } else if (set_aside(worker, first, end, err)) {
             if (++n_refused > REFUSALS_WHOLE)
-                most = end - first > 1 ? (end - first) / 2 : 1;
+                worker->most = end - first > 1 ? (end - first) / 2 : 1;
         } else {
             return false;
         }
@@ -433,6 +451,8 @@ struct worker *worker_start(const struct worker_options *options, struct sink *s
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
     worker->options = *options;
+    worker->most = options->limits->batch_records < FIRST_RECORDS ? options->limits->batch_records
+                                                                  : FIRST_RECORDS;
     worker->batch.guarded = options->guarded;
     worker->sink = sink;
     worker->reader = json_reader_new();

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DUPLICATE_KEY 11000
 #define ASK_MOST 1000       // keys in a question
 #define ASK_BYTES (1 << 20) // and their bytes, about
 
@@ -279,21 +280,25 @@ bool shown_leave_out(const struct shown *shown, const struct effect **effects, s
 // --- tombstones ---
 
 static bool add_tombstone(mongoc_bulk_operation_t *bulk, const struct shown *shown,
-                          const struct effect *effect, uint64_t expires_ms, struct err *err)
+                          const struct burial *burial, const struct effect *effect, struct err *err)
 {
     struct guard guard = guard_of(shown->batch, effect);
     bson_t filter = BSON_INITIALIZER;
     bson_t opts = BSON_INITIALIZER;
     bson_t doc = BSON_INITIALIZER;
     bson_error_t error;
-    BSON_APPEND_BOOL(&opts, "upsert", true);
     bool done = append_tombstone_id(&filter, "_id", effect, err);
     if (done) {
         bson_concat(&doc, &filter);
         BSON_APPEND_INT32(&doc, "p", guard.partition);
         BSON_APPEND_INT64(&doc, "o", guard.offset);
-        BSON_APPEND_DATE_TIME(&doc, "expires", (int64_t)expires_ms);
-        done = mongoc_bulk_operation_replace_one_with_opts(bulk, &filter, &doc, &opts, &error) ||
+        BSON_APPEND_DATE_TIME(&doc, "expires", (int64_t)burial->expires_ms);
+        if (!burial->fresh->may_insert)
+            BSON_APPEND_BOOL(&opts, "upsert", true);
+        done = (burial->fresh->may_insert
+                    ? mongoc_bulk_operation_insert_with_opts(bulk, &doc, &opts, &error)
+                    : mongoc_bulk_operation_replace_one_with_opts(bulk, &filter, &doc, &opts,
+                                                                  &error)) ||
                sink_fail(err, NULL, &error, "a tombstone");
     }
     bson_destroy(&doc);
@@ -302,26 +307,33 @@ static bool add_tombstone(mongoc_bulk_operation_t *bulk, const struct shown *sho
     return done;
 }
 
-bool shown_bury(const struct shown *shown, const struct effect **effects, size_t n,
-                uint64_t expires_ms, struct err *err)
+static bool write_tombstones(mongoc_bulk_operation_t *bulk, const struct shown *shown,
+                             struct fresh *fresh, struct err *err)
 {
     bson_error_t error;
+    bson_destroy(shown->reply);
+    fresh->has_inserted = fresh->may_insert;
+    if (mongoc_bulk_operation_execute(bulk, shown->reply, &error) != 0)
+        return true;
+    fresh->was_there = fresh->may_insert && error.code == DUPLICATE_KEY;
+    return sink_fail(err, shown->reply, &error, "writing tombstones");
+}
+
+bool shown_bury(const struct shown *shown, const struct burial *burial, struct err *err)
+{
     bool done = true, any = false;
     mongoc_collection_t *collection = shown_tombstones(shown->client, shown->suffix);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(collection, shown->opts);
-    for (size_t i = 0; done && i < n; i++) {
-        if (effects[i]->kind != EFFECT_DELETE)
+    for (size_t i = 0; done && i < burial->n; i++) {
+        if (burial->effects[i]->kind != EFFECT_DELETE)
             continue;
         any = true;
-        done = add_tombstone(bulk, shown, effects[i], expires_ms, err) ||
-               batch_blame(err, shown->batch, effects[i]);
+        done = add_tombstone(bulk, shown, burial, burial->effects[i], err) ||
+               batch_blame(err, shown->batch, burial->effects[i]);
     }
-    if (done && any) {
-        bson_destroy(shown->reply);
-        if (mongoc_bulk_operation_execute(bulk, shown->reply, &error) == 0)
-            done = sink_fail(err, shown->reply, &error, "writing tombstones");
-    }
+    if (done && any)
+        done = write_tombstones(bulk, shown, burial->fresh, err);
     mongoc_bulk_operation_destroy(bulk);
     mongoc_collection_destroy(collection);
     return done;

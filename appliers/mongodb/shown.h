@@ -7,6 +7,7 @@
 #ifndef TAILRACE_APPLIERS_MONGODB_SHOWN_H
 #define TAILRACE_APPLIERS_MONGODB_SHOWN_H
 
+#include "appliers/mongodb/fresh.h"
 #include "appliers/mongodb/sink.h"
 
 #define TOMBSTONE_COLLECTION "tombstones"
@@ -37,8 +38,14 @@ bool shown_read(const bson_t *doc, struct guard *guard);
 MUST_CHECK bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,
                                 struct err *err);
 
+struct burial {
+    const struct effect **effects;
+    size_t n;
+    uint64_t expires_ms;
+    struct fresh *fresh;
+};
+
 // Writes the tombstones of the deletes among the effects.
-MUST_CHECK bool shown_bury(const struct shown *shown, const struct effect **effects, size_t n,
-                           uint64_t expires_ms, struct err *err);
+MUST_CHECK bool shown_bury(const struct shown *shown, const struct burial *burial, struct err *err);
 
 #endif

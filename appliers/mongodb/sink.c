@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // MongoDB sink: a batch is one transaction of unordered bulks: the checkpoints first, so that
-// whoever lost a partition does no work, then for each collection its replaces, patches and
-// deletes.
+// whoever lost a partition does no work, then for each collection its inserts, replaces, patches
+// and deletes.
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/mongodb/sink.h"
 
 #include "appliers/mongodb/beside.h"
 #include "appliers/mongodb/checkpoint.h"
+#include "appliers/mongodb/fresh.h"
 #include "appliers/mongodb/leftover.h"
 #include "appliers/mongodb/mapping.h"
 #include "appliers/mongodb/shown.h"
@@ -42,59 +43,12 @@ struct sink {
     const char *suffix;          // of the collections that are written
     const struct effect **order; // what is written of the batch: by collection, then kind
     size_t n_order, cap_order;
+    struct fresh rows, tombstones;
     uint64_t guard_ms;
     uint64_t prepare_ms; // when the tombstones are to be looked after next
     bson_t *id;          // { _id }, of the effect at hand
     bson_t *row;         // what is written for it
 };
-
-// --- faults ---
-
-// Codes of the server that pass by themselves: no primary, stepping down, shutting down, time is
-// up, …
-static bool is_passing(uint32_t code)
-{
-    static const uint32_t codes[] = {6,   7,   24,  46,  50,    89,    91,    112,   133,  134,
-                                     189, 202, 251, 262, 10107, 11600, 11602, 13435, 13436};
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (codes[i] == code)
-            return true;
-    return false;
-}
-
-// Codes of a write that the server refuses for what the document is: too large, not to the
-// collection's validator, not to be indexed. All others may be of the server as a whole.
-static bool is_of_document(uint32_t code)
-{
-    static const uint32_t codes[] = {
-        2,   9,     14,    28,    52,    53,    54,    56,    57,    66,    121,
-        171, 10334, 11000, 13026, 13027, 16755, 16766, 16804, 17261, 17262, 17419,
-    };
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (codes[i] == code)
-            return true;
-    return false;
-}
-
-bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, const char *what)
-{
-    enum err_class class = ERR_REFUSED;
-    const char *advice = "";
-    if (error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION)
-        class = ERR_RETRY;
-    else if (error->domain == MONGOC_ERROR_CLIENT &&
-             error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
-        advice = "; check the user in [mongodb] uri and its password_file";
-    else if (error->domain == MONGOC_ERROR_SERVER && error->code == 13)
-        advice = "; the account needs the role readWrite on tailrace and on each database that is "
-                 "written: db.grantRolesToUser(\"USER\", [\"readWriteAnyDatabase\"])";
-    else if (is_passing(error->code) ||
-             (reply && (mongoc_error_has_label(reply, "TransientTransactionError") ||
-                        mongoc_error_has_label(reply, "RetryableWriteError"))))
-        class = ERR_RETRY;
-    return err_set(err, class, "MongoDB: %s: %s (code %u)%s", what, error->message, error->code,
-                   advice);
-}
 
 // --- open ---
 
@@ -352,6 +306,13 @@ static bool find_collection(struct sink *sink, const struct table *table,
 
 // --- apply ---
 
+struct apply {
+    struct sink *sink;
+    const char *group;
+    const char *owner;
+    const struct batch *batch;
+};
+
 static int compare_slices(struct slice a, struct slice b)
 {
     int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
@@ -371,7 +332,9 @@ static int compare_effects(const void *left, const void *right)
     const struct effect *a = *(const struct effect *const *)left;
     const struct effect *b = *(const struct effect *const *)right;
     int order = compare_tables(a->table, b->table);
-    return order ? order : (a->kind > b->kind) - (a->kind < b->kind);
+    if (!order)
+        order = (a->kind > b->kind) - (a->kind < b->kind);
+    return order ? order : b->is_new - a->is_new;
 }
 
 static void sort_effects(struct sink *sink, const struct batch *batch)
@@ -425,6 +388,7 @@ struct bulk {
     mongoc_bulk_operation_t *operation;
     const bson_t *row_opts;
     const struct batch *batch;
+    bool inserts;
 };
 
 static bool add_effect(struct sink *sink, const struct bulk *bulk, const struct effect *effect,
@@ -445,7 +409,10 @@ static bool add_effect(struct sink *sink, const struct bulk *bulk, const struct 
     if (sink->row->len > DOCUMENT_BYTES_MAX)
         return err_set(err, ERR_REFUSED, "the document has %u bytes, MongoDB takes %d",
                        sink->row->len, DOCUMENT_BYTES_MAX);
-    if (effect->kind == EFFECT_REPLACE)
+    if (bulk->inserts)
+        added = mongoc_bulk_operation_insert_with_opts(bulk->operation, sink->row, bulk->row_opts,
+                                                       &error);
+    else if (effect->kind == EFFECT_REPLACE)
         added = mongoc_bulk_operation_replace_one_with_opts(bulk->operation, sink->id, sink->row,
                                                             bulk->row_opts, &error);
     else
@@ -468,59 +435,81 @@ static const struct effect *find_culprit(const bson_t *reply, const struct effec
     return NULL;
 }
 
+static bson_t *row_opts_of(bool inserts)
+{
+    bson_t *opts = BCON_NEW("validate", BCON_BOOL(false));
+    if (!inserts)
+        BSON_APPEND_BOOL(opts, "upsert", true);
+    return opts;
+}
+
+// The server has refused to write one of the effects. Where it was to insert them, an update may
+// do.
+static bool fail_bulk(struct apply *apply, const struct bulk *bulk, const struct effect *culprit,
+                      const bson_error_t *error, struct err *err)
+{
+    if (culprit && bulk->inserts)
+        apply->sink->rows.was_there = true;
+    else if (culprit && sink_refuses_document(error->code))
+        batch_refuse(err, bulk->batch, culprit);
+    else if (culprit)
+        batch_blame(err, bulk->batch, culprit);
+    return false;
+}
+
 // One bulk: n effects of one collection and one kind.
-static bool write_bulk(struct sink *sink, const bson_t *session_opts, const struct batch *batch,
+static bool write_bulk(struct apply *apply, const bson_t *session_opts,
                        const struct effect **effects, size_t n, bson_t *reply, struct err *err)
 {
     mongoc_collection_t *collection = NULL;
     bson_error_t error;
-    if (!find_collection(sink, effects[0]->table, &collection, err)) {
+    if (!find_collection(apply->sink, effects[0]->table, &collection, err)) {
         bson_init(reply);
         return false;
     }
-    bson_t *row_opts = BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
+    struct fresh *fresh = &apply->sink->rows;
+    bool inserts = fresh->may_insert && effects[0]->is_new && effects[0]->kind == EFFECT_REPLACE;
+    bson_t *row_opts = row_opts_of(inserts);
     struct bulk bulk = {mongoc_collection_create_bulk_operation_with_opts(collection, session_opts),
-                        row_opts, batch};
+                        row_opts, apply->batch, inserts};
     bool done = true;
     for (size_t i = 0; done && i < n; i++)
-        done = add_effect(sink, &bulk, effects[i], err) || batch_refuse(err, batch, effects[i]);
+        done = add_effect(apply->sink, &bulk, effects[i], err) ||
+               batch_refuse(err, apply->batch, effects[i]);
     if (!done) {
         bson_init(reply);
     } else if (mongoc_bulk_operation_execute(bulk.operation, reply, &error) == 0) {
-        const struct effect *culprit = find_culprit(reply, effects, n);
-        done = sink_fail(err, reply, &error, "writing");
-        if (culprit && is_of_document(error.code))
-            batch_refuse(err, batch, culprit);
-        else if (culprit)
-            batch_blame(err, batch, culprit);
+        sink_fail(err, reply, &error, "writing");
+        done = fail_bulk(apply, &bulk, find_culprit(reply, effects, n), &error, err);
     }
+    fresh->has_inserted = fresh->has_inserted || inserts;
     mongoc_bulk_operation_destroy(bulk.operation);
     bson_destroy(row_opts);
     return done;
 }
 
 // Tombstones of the deletes among the effects.
-static bool write_tombstones(struct sink *sink, const bson_t *opts, const struct batch *batch,
-                             bson_t *reply, struct err *err)
+static bool write_tombstones(struct apply *apply, const bson_t *opts, bson_t *reply,
+                             struct err *err)
 {
-    struct shown shown = {sink->client, opts, batch, sink->suffix, reply};
-    uint64_t expires_ms = clock_now_ms() + sink->guard_ms;
-    if (!batch->guarded)
-        return true;
-    return shown_bury(&shown, sink->order, sink->n_order, expires_ms, err);
+    struct sink *sink = apply->sink;
+    struct shown shown = {sink->client, opts, apply->batch, sink->suffix, reply};
+    struct burial burial = {sink->order, sink->n_order, clock_now_ms() + sink->guard_ms,
+                            &sink->tombstones};
+    return !apply->batch->guarded || shown_bury(&shown, &burial, err);
 }
 
 // All writes of the batch; *reply is that of the last one.
-static bool write_bulks(struct sink *sink, const bson_t *opts, const struct batch *batch,
-                        bson_t *reply, struct err *err)
+static bool write_bulks(struct apply *apply, const bson_t *opts, bson_t *reply, struct err *err)
 {
+    struct sink *sink = apply->sink;
     for (size_t i = 0, n; i < sink->n_order; i += n) {
         n = bulk_length(sink, i);
         bson_destroy(reply);
-        if (!write_bulk(sink, opts, batch, sink->order + i, n, reply, err))
+        if (!write_bulk(apply, opts, sink->order + i, n, reply, err))
             return false;
     }
-    return write_tombstones(sink, opts, batch, reply, err);
+    return write_tombstones(apply, opts, reply, err);
 }
 
 // At the first delete, then every hour.
@@ -550,13 +539,6 @@ static bool prepare_collections(struct sink *sink, const struct batch *batch, st
     return true;
 }
 
-struct apply {
-    struct sink *sink;
-    const char *group;
-    const char *owner;
-    const struct batch *batch;
-};
-
 static bool write_all(void *into, const bson_t *opts, bson_t *reply, struct err *err)
 {
     struct apply *apply = into;
@@ -567,7 +549,13 @@ static bool write_all(void *into, const bson_t *opts, bson_t *reply, struct err 
         return false;
     CRASH_POINT(mongodb_checkpoint_moved);
     return shown_leave_out(&shown, apply->sink->order, &apply->sink->n_order, err) &&
-           write_bulks(apply->sink, opts, apply->batch, reply, err);
+           write_bulks(apply, opts, reply, err);
+}
+
+static bool gives_way(struct sink *sink)
+{
+    bool rows = fresh_gives_way(&sink->rows);
+    return fresh_gives_way(&sink->tombstones) || rows;
 }
 
 static bool mongodb_apply(struct sink *sink, const char *group, const char *owner,
@@ -579,8 +567,16 @@ static bool mongodb_apply(struct sink *sink, const char *group, const char *owne
             &(struct truncate){sink->client, sink->session, group, owner, sink->suffix, batch},
             err);
     sort_effects(sink, batch);
-    return prepare_collections(sink, batch, err) &&
-           transaction_run(sink->session, write_all, &apply, err);
+    if (!prepare_collections(sink, batch, err))
+        return false;
+    fresh_begin(&sink->rows);
+    fresh_begin(&sink->tombstones);
+    while (!transaction_run(sink->session, write_all, &apply, err))
+        if (!gives_way(sink))
+            return false;
+    fresh_end(&sink->rows);
+    fresh_end(&sink->tombstones);
+    return true;
 }
 
 // --- checkpoints ---

@@ -31,4 +31,8 @@ void sink_enter_beside(struct sink *sink);
 // `reply` may be NULL. Always false.
 bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, const char *what);
 
+// Whether the server refuses a write with this code for what the document is: too large, not to the
+// collection's validator, not to be indexed. All others may be of the server as a whole.
+bool sink_refuses_document(uint32_t code);
+
 #endif

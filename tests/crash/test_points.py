@@ -34,6 +34,7 @@ LONG = {(point, APPLIERS[number % 2]) for number, point in enumerate(SHARED)}
 # Passed once or a few times in a life; the others are met for the second time, in the middle of the work.
 ONCE = {"publish_fenced_older", "publish_started", "publish_topic_created", "apply_group_told"}
 ROWS, ROUNDS = 20, 3
+NEWER_ROWS, NEWER, NEWER_MOST_S = 2000, 100_000, 5
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +133,24 @@ def test_publisher_stopped_and_replaced(pipeline, database, point):
 def is_stopped(program):
     with open(f"/proc/{program.process.pid}/stat", encoding="ascii") as stat:
         return stat.read().rsplit(") ")[-1].startswith("T")
+
+
+def test_newer_keys_hold_nobody_up(pipeline, database):
+    """What others wrote since a MongoDB transaction began, it may not see. With updates that make their
+    document, mongod would walk over all of it for each row: for a quarter of a minute here."""
+    pipeline.options["apply"].update(workers=1)
+    load.create(database, NEWER_ROWS)
+    pipeline.publish()
+    pipeline.mongodb.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=60)
+    started = pipeline.start_applier("mongodb", environment=at("TAILRACE_STOP_AT", "mongodb_checkpoint_moved"))
+    wait.until(lambda: is_stopped(started), "SIGSTOP", pause_s=0.02)
+    documents = pipeline.documents("t")
+    documents.insert_many([{"_id": NEWER_ROWS + number} for number in range(NEWER)], ordered=False)
+    begin = time.monotonic()
+    started.process.send_signal(signal.SIGCONT)
+    wait.until(lambda: documents.count_documents({"n": {"$exists": True}}) == NEWER_ROWS, "all rows")
+    assert time.monotonic() - begin < NEWER_MOST_S
+    stop(started)
 
 
 # --- truncations, and what a target refuses --------------------------------------------------------------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One source with its topics and targets, and our programs between them."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -155,8 +156,9 @@ class Pipeline:
         self.mongodb.tailrace.checkpoints.delete_many(self._checkpoints())
         self.mongodb.tailrace.tombstones.delete_many({"_id.db": self.name})
         self.mongodb.close()
-        for key in self.keys(f"*{self.name}*"):
-            self.redis.delete(key)
+        keys = self.redis.scan_iter(match=f"*{self.name}*", count=1000)
+        while some := list(itertools.islice(keys, 1000)):
+            self.redis.unlink(*some)
         self.redis.close()
 
     def _checkpoints(self):
