@@ -95,6 +95,9 @@ struct config_redis {
     const char *password_file;
     const char *password; // TAILRACE_REDIS_PASSWORD
     const char *format;   // hash, json
+    const char *policy;   // mirror, refresh, invalidate
+    const char *key;      // see key_template.h
+    uint64_t ttl_ms;      // 0: rows stay
     uint64_t port;
     uint64_t database;
     uint64_t timeout_ms;

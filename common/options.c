@@ -136,6 +136,13 @@ const struct option_entry config_options[] = {
     SECRET("redis", "password", redis.password, "TAILRACE_REDIS_PASSWORD"),
     CHOICE("redis", "format", redis.format, "hash", "hash json",
            "A row is a hash of its columns, or one JSON string."),
+    CHOICE("redis", "policy", redis.policy, "mirror", "mirror refresh invalidate",
+           "All rows; or a cache: only keys that are there are written, or each change removes "
+           "its key."),
+    DURATION("redis", "ttl", redis.ttl_ms, "0s", 0, 3650 * DAY_MS,
+             "How long a row lives after it was written; 0: for ever."),
+    TEXT("redis", "key", redis.key, "{db}:{table}:{key}",
+         "The keys of the rows: text, {db}, {table}, and :{key} at the end."),
     DURATION("redis", "timeout", redis.timeout_ms, "10s", 100, HOUR_MS,
              "How long to wait for a connection or a reply."),
 

@@ -38,27 +38,36 @@ static bool look_at_persistence(struct pipeline *pipeline, struct buf *text, str
     return true;
 }
 
-static bool look_at_eviction(struct pipeline *pipeline, struct buf *text, struct check *check,
-                             struct err *err)
+// Of a cache rows may go; what has no time to live, as checkpoints, stays with volatile-*.
+static const char *eviction_advice(const struct rules *rules)
 {
-    if (!find_line(pipeline, "memory", "\nmaxmemory_policy:", text, err))
-        return false;
-    const char *policy = buf_cstr(text);
-    if (strncmp(policy, "allkeys", 7) == 0)
-        check_warn(check, "redis eviction",
-                   "maxmemory-policy is %s: rows and checkpoints may be thrown away. CONFIG SET "
-                   "maxmemory-policy noeviction",
-                   policy);
-    else
-        check_ok(check, "redis eviction", "maxmemory-policy is %s", policy);
-    return true;
+    return rules_are_of_cache(rules)
+               ? "checkpoints may be thrown away with the rows, and then all is applied again. "
+                 "CONFIG SET maxmemory-policy volatile-lru, with [redis] ttl"
+               : "rows and checkpoints may be thrown away. CONFIG SET maxmemory-policy noeviction";
 }
 
-bool advice_print(struct pipeline *pipeline, struct check *check, struct err *err)
+static bool look_at_eviction(struct pipeline *pipeline, const struct rules *rules,
+                             struct check *check, struct err *err)
+{
+    struct buf text = {0};
+    bool done = find_line(pipeline, "memory", "\nmaxmemory_policy:", &text, err);
+    const char *policy = buf_cstr(&text);
+    if (done && strncmp(policy, "allkeys", 7) == 0)
+        check_warn(check, "redis eviction", "maxmemory-policy is %s: %s", policy,
+                   eviction_advice(rules));
+    else if (done)
+        check_ok(check, "redis eviction", "maxmemory-policy is %s", policy);
+    buf_deinit(&text);
+    return done;
+}
+
+bool advice_print(struct pipeline *pipeline, const struct rules *rules, struct check *check,
+                  struct err *err)
 {
     struct buf text = {0};
     bool done = look_at_persistence(pipeline, &text, check, err) &&
-                look_at_eviction(pipeline, &text, check, err);
+                look_at_eviction(pipeline, rules, check, err);
     buf_deinit(&text);
     return done;
 }

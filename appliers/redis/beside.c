@@ -414,7 +414,7 @@ static bool refuse_taken(struct sink *sink, const struct beside *beside, struct 
 static bool redis_begin(struct sink *sink, const struct beside *beside, struct err *err)
 {
     struct beside_state state;
-    if (!redis_read(sink, beside->group, &state, err))
+    if (!sink_may_rebuild(sink, err) || !redis_read(sink, beside->group, &state, err))
         return false;
     free(state.plan);
     return (state.phase != BESIDE_NONE || refuse_taken(sink, beside, err)) &&

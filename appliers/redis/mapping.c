@@ -52,19 +52,30 @@ static void write_part(struct buf *out, const struct value *value)
     buf_deinit(&plain);
 }
 
-void mapping_write_prefix(struct buf *out, struct slice db, struct slice table)
+void mapping_write_prefix(struct buf *out, const struct key_template *template,
+                          const struct table *table)
 {
-    escape(out, db);
-    buf_char(out, ':');
-    escape(out, table);
-    buf_char(out, ':');
+    for (size_t i = 0; i < template->n_pieces; i++) {
+        switch (template->pieces[i].kind) {
+        case KEY_PIECE_TEXT:
+            buf_slice(out, template->pieces[i].text);
+            break;
+        case KEY_PIECE_DB:
+            escape(out, table->db);
+            break;
+        case KEY_PIECE_TABLE:
+            escape(out, table->name);
+            break;
+        }
+    }
 }
 
-void mapping_write_key(struct buf *out, const struct table *table, const struct value *row)
+void mapping_write_key(struct buf *out, const struct key_template *template,
+                       const struct table *table, const struct value *row)
 {
-    mapping_write_prefix(out, table->db, table->name);
+    mapping_write_prefix(out, template, table);
     for (size_t i = 0; i < table->n_key; i++) {
-        if (i > 0)
+        if (i)
             buf_char(out, ':');
         write_part(out, &row[table->key[i]]);
     }

@@ -10,19 +10,6 @@
 
 _Static_assert(sizeof MEMBER + GUARD_TEXT_BYTES + 4 <= 64, "JSON_END is too short");
 
-bool shown_check_name(const struct table *table, struct err *err)
-{
-    static const char *const ours[] = {"checkpoint", "checkpoints", "tombstone", "rebuild",
-                                       "rebuild-state"};
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (slice_eq_str(table->db, "tailrace") && slice_eq_str(table->name, ours[i]))
-            return err_set(err, ERR_REFUSED,
-                           "table tailrace.%s would overwrite what tailrace keeps in the target: "
-                           "exclude it",
-                           ours[i]);
-    return true;
-}
-
 void shown_write_tombstone(struct buf *out, struct slice key)
 {
     buf_clear(out);
@@ -104,44 +91,74 @@ static bool ask(const struct shown *shown, const struct effect *effect, struct b
                 struct buf *tombstone, struct err *err)
 {
     buf_clear(key);
-    buf_str(key, shown->prefix);
-    mapping_write_key(key, effect->table, effect->row);
+    buf_str(key, shown->rules->before);
+    mapping_write_key(key, &shown->rules->key, effect->table, effect->row);
     shown_write_tombstone(tombstone, buf_bytes(key));
     struct slice buried[] = {slice_of_str("GET"), buf_bytes(tombstone)};
-    return shown_ask(shown->pipeline, buf_bytes(key), shown->is_json, err) &&
+    return shown_ask(shown->pipeline, buf_bytes(key), shown->rules->is_json, err) &&
            pipeline_add(shown->pipeline, 2, buried, err);
 }
 
-static bool hear(const struct shown *shown, const struct effect *effect, bool *is_shown,
-                 struct err *err)
+// A dead letter is replayed from before the checkpoint: what it has was never applied.
+static bool is_letter(const struct shown *shown, const struct effect *effect)
 {
-    struct guard own = guard_of(shown->batch, effect);
+    return effect->offset < shown->batch->partitions[effect->partition].from;
+}
+
+// What becomes of a write that is done a second time. A key that is not there went with its time,
+// or was never put there, where the rules allow that; else somebody removed it, and gets it back.
+// With refresh what carries no guard of ours was put there by others, and may be newer than the
+// change: it is removed, and never shows an older state.
+static enum write_kind settle(const struct shown *shown, const struct write *write,
+                              const struct shown_object *object, const struct guard *buried)
+{
+    const struct rules *rules = shown->rules;
+    struct guard own = guard_of(shown->batch, write->effect);
+    bool is_there = object->exists;
+    bool has_guard = is_there ? object->has_guard : buried != NULL;
+    if (has_guard && guard_shows(is_there ? &object->guard : buried, &own))
+        return WRITE_NOTHING;
+    if (rules->policy == POLICY_REFRESH)
+        return is_there ? WRITE_FORGET : WRITE_NOTHING;
+    bool is_expired = !is_there && rules->ttl_ms > 0 && !is_letter(shown, write->effect);
+    return is_expired ? WRITE_NOTHING : write->kind;
+}
+
+static bool hear(const struct shown *shown, struct write *write, struct err *err)
+{
+    struct guard guard;
     struct shown_object object;
     redisReply *tombstone = NULL;
-    bool done = shown_hear(shown->pipeline, shown->is_json, &object, err) &&
+    bool done = shown_hear(shown->pipeline, shown->rules->is_json, &object, err) &&
                 next_answer(shown->pipeline, &tombstone, err);
-    if (done && !object.exists)
-        object.has_guard = guard_read(text_of(tombstone), &object.guard);
-    *is_shown = done && object.has_guard && guard_shows(&object.guard, &own);
+    if (done) {
+        bool is_buried = guard_read(text_of(tombstone), &guard);
+        write->kind = settle(shown, write, &object, is_buried ? &guard : NULL);
+    }
     freeReplyObject(tombstone);
     return done;
 }
 
-bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,
-                     struct err *err)
+// An invalidation may be done any number of times.
+static bool is_to_ask(const struct shown *shown, const struct write *write)
+{
+    return shown->rules->policy != POLICY_INVALIDATE &&
+           guard_is_replay(shown->batch, write->effect);
+}
+
+bool shown_settle(const struct shown *shown, struct write *writes, size_t *n, struct err *err)
 {
     struct buf key = {0}, tombstone = {0};
     size_t kept = 0;
     bool done = true;
     for (size_t i = 0; done && i < *n; i++)
-        if (guard_is_replay(shown->batch, effects[i]))
-            done = ask(shown, effects[i], &key, &tombstone, err);
+        if (is_to_ask(shown, &writes[i]))
+            done = ask(shown, writes[i].effect, &key, &tombstone, err);
     for (size_t i = 0; done && i < *n; i++) {
-        bool is_shown = false;
-        if (guard_is_replay(shown->batch, effects[i]))
-            done = hear(shown, effects[i], &is_shown, err);
-        if (!is_shown)
-            effects[kept++] = effects[i];
+        if (is_to_ask(shown, &writes[i]))
+            done = hear(shown, &writes[i], err);
+        if (writes[i].kind != WRITE_NOTHING)
+            writes[kept++] = writes[i];
     }
     *n = kept;
     buf_deinit(&key);

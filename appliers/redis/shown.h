@@ -7,6 +7,7 @@
 #define TAILRACE_APPLIERS_REDIS_SHOWN_H
 
 #include "appliers/redis/sink.h"
+#include "appliers/redis/write.h"
 #include "common/buf.h"
 
 #define TOMBSTONE_PREFIX "tailrace:tombstone:"
@@ -14,12 +15,8 @@
 struct shown {
     struct pipeline *pipeline;
     const struct batch *batch;
-    const char *prefix; // before each key
-    bool is_json;
+    const struct rules *rules;
 };
-
-// ERR_REFUSED: the table's keys would be those that tailrace keeps for itself.
-MUST_CHECK bool shown_check_name(const struct table *table, struct err *err);
 
 // The key of the tombstone of what was at `key`.
 void shown_write_tombstone(struct buf *out, struct slice key);
@@ -43,9 +40,11 @@ MUST_CHECK bool shown_ask(struct pipeline *pipeline, struct slice key, bool is_j
 MUST_CHECK bool shown_hear(struct pipeline *pipeline, bool is_json, struct shown_object *object,
                            struct err *err);
 
-// Leaves out of the effects those that the target shows. What was asked for stays as it is until
-// EXEC, as only the owner of the checkpoints, which are watched, writes it.
-MUST_CHECK bool shown_leave_out(const struct shown *shown, const struct effect **effects, size_t *n,
-                                struct err *err);
+// Leaves out of the writes those whose effect the target shows, and makes of each that is done a
+// second time what the rules allow. What was asked for stays as it is until EXEC, as only the owner
+// of the checkpoints, which are watched, writes it; with policy refresh others do, and then nothing
+// worse can happen than that a key is removed.
+MUST_CHECK bool shown_settle(const struct shown *shown, struct write *writes, size_t *n,
+                             struct err *err);
 
 #endif

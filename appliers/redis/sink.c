@@ -2,8 +2,7 @@
 // Redis sink: a batch is
 //   WATCH and HMGET of each checkpoint, WATCH and TYPE of each key that is patched   read, checked
 //   in a replay the guards of the objects and tombstones                             read
-//   MULTI; DEL + HSET, HSET + HDEL, or DEL + SET of a tombstone for each effect; HSET for each
-//   checkpoint; EXEC
+//   MULTI; the commands of each effect (write.h); HSET for each checkpoint; EXEC
 // EXEC answers nil when a watched key was written meanwhile: then nothing of it happened, and the
 // step is tried again, which finds out whether the partition was lost. Redis does not roll back: a
 // command that failed inside EXEC would leave the others written. So each is made such that it
@@ -18,6 +17,7 @@
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/shown.h"
 #include "appliers/redis/truncate.h"
+#include "appliers/redis/write.h"
 #include "common/crash.h"
 #include "common/mem.h"
 #include "record/number_text.h"
@@ -34,16 +34,10 @@
 
 struct sink {
     struct pipeline pipeline;
-    bool is_json;
-    const char *prefix;          // before each key: "", or of a rebuild
-    char guard_s[24];            // how long a tombstone lives
-    const struct effect **order; // what is written of the batch
-    size_t n_order, cap_order;
-    struct buf key;
-    struct buf fields; // texts of the values of a row, one behind the other
-    struct slice *args;
-    size_t cap_args;
-    size_t *ends; // of each text in `fields`
+    struct rules rules;
+    struct writer writer;
+    struct write *writes; // of the batch
+    size_t n_writes, cap_writes;
 };
 
 // --- faults ---
@@ -70,7 +64,7 @@ bool reply_fail(struct err *err, const char *text)
         {"WRONGPASS", ERR_REFUSED, "; check [redis] user and password_file"},
         {"NOPERM", ERR_REFUSED,
          "; the account needs: ACL SETUSER NAME ~* +@read +@write +@transaction +@connection "
-         "+info"},
+         "+info, and +eval where [redis] policy is refresh"},
         {"MOVED", ERR_CONFIG, "; Redis Cluster is not supported: it has no transactions over keys"},
         {"CROSSSLOT", ERR_CONFIG,
          "; Redis Cluster is not supported: it has no transactions over keys"},
@@ -325,23 +319,20 @@ static void redis_close(struct sink *sink)
     if (sink->pipeline.context)
         redisFree(sink->pipeline.context);
     buf_deinit(&sink->pipeline.command);
-    buf_deinit(&sink->key);
-    buf_deinit(&sink->fields);
-    free(sink->args);
-    free(sink->ends);
-    free((void *)sink->order);
+    writer_deinit(&sink->writer);
+    free(sink->writes);
     free(sink);
 }
 
 static bool redis_open(const struct config *config, struct sink **sink, struct err *err)
 {
     struct sink *made = mem_zalloc(sizeof *made);
-    made->is_json = strcmp(config->redis.format, "json") == 0;
-    made->prefix = "";
     made->pipeline.value_bytes_max = SIZE_MAX;
-    snprintf(made->guard_s, sizeof made->guard_s, "%llu",
+    made->writer = (struct writer){.pipeline = &made->pipeline, .rules = &made->rules};
+    snprintf(made->writer.guard_s, sizeof made->writer.guard_s, "%llu",
              (unsigned long long)config->apply.guard_ms / 1000);
-    bool done = connect_to(config, &made->pipeline.context, err) &&
+    bool done = rules_read(&made->rules, config, err) &&
+                connect_to(config, &made->pipeline.context, err) &&
                 sign_in(&made->pipeline, config, err) && check_role(&made->pipeline, err) &&
                 find_value_limit(&made->pipeline, err);
     if (!done) {
@@ -354,142 +345,28 @@ static bool redis_open(const struct config *config, struct sink **sink, struct e
 
 // --- apply ---
 
-static struct slice key_of(struct sink *sink, const struct effect *effect)
+// What is to be written of the batch, found before anything is sent.
+static bool settle_batch(struct sink *sink, const struct batch *batch, struct err *err)
 {
-    buf_clear(&sink->key);
-    buf_str(&sink->key, sink->prefix);
-    mapping_write_key(&sink->key, effect->table, effect->row);
-    return buf_bytes(&sink->key);
-}
-
-static bool add_del(struct sink *sink, struct slice key, struct err *err)
-{
-    struct slice args[] = {slice_of_str("DEL"), key};
-    return pipeline_add(&sink->pipeline, 2, args, err);
-}
-
-static bool add_tombstone(struct sink *sink, struct slice key, struct slice guard, struct err *err)
-{
-    shown_write_tombstone(&sink->fields, key);
-    struct slice args[] = {slice_of_str("SET"), buf_bytes(&sink->fields), guard, slice_of_str("EX"),
-                           slice_of_str(sink->guard_s)};
-    return pipeline_add(&sink->pipeline, 5, args, err);
-}
-
-static void reserve_args(struct sink *sink, size_t n_columns)
-{
-    size_t n = 4 + 2 * n_columns; // command, key, the guard's field
-    if (sink->cap_args >= n)
-        return;
-    sink->args = mem_realloc(sink->args, n * sizeof *sink->args);
-    sink->ends = mem_realloc(sink->ends, n_columns * sizeof *sink->ends);
-    sink->cap_args = n;
-}
-
-// HSET of the columns that are there and not NULL, and of the guard (empty: none); nothing is no
-// command.
-static bool add_fields(struct sink *sink, struct slice key, struct slice guard,
-                       const struct effect *effect, struct err *err)
-{
-    const struct table *table = effect->table;
-    size_t n = 2;
-    buf_clear(&sink->fields);
-    for (size_t i = 0; i < table->n_columns; i++) {
-        if (!value_is_null(&effect->row[i]))
-            mapping_write_value(&sink->fields, &effect->row[i]);
-        sink->ends[i] = sink->fields.len;
+    const struct table *checked = NULL;
+    if (sink->cap_writes < batch->n_effects) {
+        sink->cap_writes = batch->n_effects;
+        sink->writes = mem_realloc(sink->writes, sink->cap_writes * sizeof *sink->writes);
     }
-    sink->args[0] = slice_of_str("HSET");
-    sink->args[1] = key;
-    for (size_t i = 0, start = 0; i < table->n_columns; start = sink->ends[i++]) {
-        if (value_is_null(&effect->row[i]))
-            continue;
-        sink->args[n++] = table->columns[i].name;
-        sink->args[n++] = slice_of(sink->fields.ptr + start, sink->ends[i] - start);
+    sink->n_writes = batch->n_effects;
+    for (size_t i = 0; i < batch->n_effects; i++) {
+        const struct effect *effect = &batch->effects[i];
+        bool good = effect->table == checked || write_check_table(&sink->rules, effect->table, err);
+        if (!good || !write_of(&sink->writes[i], &sink->rules, batch, effect, err))
+            return batch_refuse(err, batch, effect);
+        checked = effect->table;
     }
-    if (guard.len) {
-        sink->args[n++] = slice_of_str(GUARD_FIELD);
-        sink->args[n++] = guard;
-    }
-    return n == 2 || pipeline_add(&sink->pipeline, n, sink->args, err);
-}
-
-// HDEL of the columns that are NULL now; none is no command.
-static bool add_nulls(struct sink *sink, struct slice key, const struct effect *effect,
-                      struct err *err)
-{
-    size_t n = 2;
-    sink->args[0] = slice_of_str("HDEL");
-    sink->args[1] = key;
-    for (size_t i = 0; i < effect->table->n_columns; i++)
-        if (effect->row[i].kind == VALUE_NULL)
-            sink->args[n++] = effect->table->columns[i].name;
-    return n == 2 || pipeline_add(&sink->pipeline, n, sink->args, err);
-}
-
-static bool add_json(struct sink *sink, struct slice key, struct slice guard,
-                     const struct effect *effect, struct err *err)
-{
-    buf_clear(&sink->fields);
-    mapping_write_json(&sink->fields, effect->table, effect->row);
-    if (guard.len)
-        shown_append_json(&sink->fields, guard);
-    struct slice args[] = {slice_of_str("SET"), key, buf_bytes(&sink->fields)};
-    return pipeline_add(&sink->pipeline, 3, args, err);
-}
-
-static bool add_effect(struct sink *sink, const struct batch *batch, const struct effect *effect,
-                       struct err *err)
-{
-    char text[GUARD_TEXT_BYTES];
-    struct guard own = guard_of(batch, effect);
-    struct slice guard = slice_of(text, batch->guarded ? guard_write(text, &own) : 0);
-    struct slice key = key_of(sink, effect);
-    if (effect->kind == EFFECT_DELETE)
-        return add_del(sink, key, err) && (!guard.len || add_tombstone(sink, key, guard, err));
-    if (sink->is_json)
-        return add_json(sink, key, guard, effect, err);
-    reserve_args(sink, effect->table->n_columns);
-    if (effect->kind == EFFECT_REPLACE)
-        return add_del(sink, key, err) && add_fields(sink, key, guard, effect, err);
-    return add_fields(sink, key, guard, effect, err) && add_nulls(sink, key, effect, err);
-}
-
-static bool has_field(const struct effect *effect)
-{
-    for (size_t i = 0; i < effect->table->n_columns; i++)
-        if (!value_is_null(&effect->row[i]))
-            return true;
-    return false;
-}
-
-// What Redis cannot hold, found before anything is sent.
-static bool check_effect(const struct sink *sink, const struct batch *batch,
-                         const struct effect *effect, struct err *err)
-{
-    if (sink->is_json && effect->kind == EFFECT_PATCH)
-        return err_set(
-            err, ERR_REFUSED,
-            "an update without the whole row cannot change a JSON string ([redis] format = "
-            "json): SET GLOBAL binlog_row_image = FULL on the source, or format = hash");
-    if (!sink->is_json && !batch->guarded && effect->kind == EFFECT_REPLACE && !has_field(effect))
-        return err_set(err, ERR_REFUSED,
-                       "all columns are NULL: Redis has no empty hash; with [apply] guard = on it "
-                       "is not empty, and [redis] format = json has one");
-    return shown_check_name(effect->table, err);
-}
-
-static bool check_batch(const struct sink *sink, const struct batch *batch, struct err *err)
-{
-    for (size_t i = 0; i < batch->n_effects; i++)
-        if (!check_effect(sink, batch, &batch->effects[i], err))
-            return batch_refuse(err, batch, &batch->effects[i]);
     return true;
 }
 
 static bool ask_type(struct sink *sink, const struct effect *effect, struct err *err)
 {
-    struct slice key = key_of(sink, effect);
+    struct slice key = writer_key(&sink->writer, effect);
     struct slice watch[] = {slice_of_str("WATCH"), key};
     struct slice type[] = {slice_of_str("TYPE"), key};
     return pipeline_add(&sink->pipeline, 2, watch, err) &&
@@ -514,17 +391,17 @@ static bool watch_patched(struct sink *sink, const struct batch *batch, struct e
 {
     const struct effect *refused = NULL;
     char type[TYPE_BYTES], wrong[TYPE_BYTES];
-    for (size_t i = 0; i < sink->n_order; i++)
-        if (sink->order[i]->kind == EFFECT_PATCH && !ask_type(sink, sink->order[i], err))
+    for (size_t i = 0; i < sink->n_writes; i++)
+        if (sink->writes[i].kind == WRITE_PATCH && !ask_type(sink, sink->writes[i].effect, err))
             return false;
-    for (size_t i = 0; i < sink->n_order; i++) {
-        if (sink->order[i]->kind != EFFECT_PATCH)
+    for (size_t i = 0; i < sink->n_writes; i++) {
+        if (sink->writes[i].kind != WRITE_PATCH)
             continue;
         if (!read_type(sink, type, err))
-            return batch_blame(err, batch, sink->order[i]);
+            return batch_blame(err, batch, sink->writes[i].effect);
         if (refused || strcmp(type, "hash") == 0 || strcmp(type, "none") == 0)
             continue;
-        refused = sink->order[i];
+        refused = sink->writes[i].effect;
         memcpy(wrong, type, sizeof wrong);
     }
     if (!refused)
@@ -555,43 +432,28 @@ static bool send_batch(struct sink *sink, const char *group, const struct batch 
     struct slice exec[] = {slice_of_str("EXEC")};
     if (!pipeline_add(&sink->pipeline, 1, multi, err))
         return false;
-    for (size_t i = 0; i < sink->n_order; i++) {
-        if (!add_effect(sink, batch, sink->order[i], err))
-            return refuse_effect(sink, batch, sink->order[i], err);
+    for (size_t i = 0; i < sink->n_writes; i++) {
+        if (!writer_add(&sink->writer, batch, &sink->writes[i], err))
+            return refuse_effect(sink, batch, sink->writes[i].effect, err);
         CRASH_POINT(redis_effect_added);
     }
     return checkpoint_move(&sink->pipeline, group, batch, err) &&
            pipeline_add(&sink->pipeline, 1, exec, err);
 }
 
-// All effects, less those that the target shows.
-static bool choose_effects(struct sink *sink, const struct batch *batch, struct err *err)
-{
-    struct shown shown = {&sink->pipeline, batch, sink->prefix, sink->is_json};
-    if (sink->cap_order < batch->n_effects) {
-        sink->cap_order = batch->n_effects;
-        sink->order = mem_realloc((void *)sink->order, sink->cap_order * sizeof *sink->order);
-    }
-    for (size_t i = 0; i < batch->n_effects; i++)
-        sink->order[i] = &batch->effects[i];
-    sink->n_order = batch->n_effects;
-    return shown_leave_out(&shown, sink->order, &sink->n_order, err);
-}
-
 static bool redis_apply(struct sink *sink, const char *group, const char *owner,
                         const struct batch *batch, struct err *err)
 {
+    const struct shown shown = {&sink->pipeline, batch, &sink->rules};
     if (batch->truncation.table)
         return truncate_apply(
-            &(struct truncate){&sink->pipeline, group, owner, batch, sink->prefix, sink->is_json},
-            err);
-    if (!check_batch(sink, batch, err))
-        return false;
+            &(struct truncate){&sink->pipeline, group, owner, batch, &sink->rules}, err);
     for (int tries = 0; tries < TRIES; tries++) {
         bool raced = false;
-        if (!checkpoint_watch(&sink->pipeline, group, owner, batch, err) ||
-            !choose_effects(sink, batch, err) || !watch_patched(sink, batch, err) ||
-            !send_batch(sink, group, batch, err) ||
+        if (!settle_batch(sink, batch, err) ||
+            !checkpoint_watch(&sink->pipeline, group, owner, batch, err) ||
+            !shown_settle(&shown, sink->writes, &sink->n_writes, err) ||
+            !watch_patched(sink, batch, err) || !send_batch(sink, group, batch, err) ||
             !pipeline_read_exec(&sink->pipeline, &raced, err))
             return false;
         if (!raced)
@@ -623,7 +485,7 @@ static bool redis_reset(struct sink *sink, const char *group,
 
 static bool redis_advise(struct sink *sink, struct check *check, struct err *err)
 {
-    return advice_print(&sink->pipeline, check, err);
+    return advice_print(&sink->pipeline, &sink->rules, check, err);
 }
 
 // --- for beside.c ---
@@ -636,13 +498,21 @@ struct pipeline *sink_pipeline(struct sink *sink)
 void sink_write_prefix(const struct sink *sink, struct buf *out, struct slice db,
                        struct slice table)
 {
-    (void)sink;
-    mapping_write_prefix(out, db, table);
+    const struct table names = {.db = db, .name = table};
+    mapping_write_prefix(out, &sink->rules.key, &names);
 }
 
 void sink_enter_beside(struct sink *sink)
 {
-    sink->prefix = BESIDE_PREFIX;
+    sink->rules.before = BESIDE_PREFIX;
+}
+
+bool sink_may_rebuild(const struct sink *sink, struct err *err)
+{
+    return sink->rules.policy == POLICY_MIRROR ||
+           err_set(err, ERR_REFUSED,
+                   "[redis] policy: a cache is not rebuilt, as it need not hold any row: remove "
+                   "its keys, or `tailrace snapshot` writes those anew that are there");
 }
 
 const struct sink_driver redis_driver = {

@@ -46,5 +46,7 @@ struct pipeline *sink_pipeline(struct sink *sink);
 void sink_write_prefix(const struct sink *sink, struct buf *out, struct slice db,
                        struct slice table);
 void sink_enter_beside(struct sink *sink);
+// ERR_REFUSED for a cache that others fill.
+MUST_CHECK bool sink_may_rebuild(const struct sink *sink, struct err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "appliers/redis/mapping.h"
 #include "appliers/redis/scan.h"
 #include "appliers/redis/shown.h"
+#include "appliers/redis/write.h"
 #include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -25,11 +26,11 @@ struct step {
 };
 
 // The table's keys as a glob: db:table:*
-static void write_pattern(struct buf *out, const char *before, const struct table *table)
+static void write_pattern(struct buf *out, const struct rules *rules, const struct table *table)
 {
     struct buf prefix = {0};
-    buf_str(&prefix, before);
-    mapping_write_prefix(&prefix, table->db, table->name);
+    buf_str(&prefix, rules->before);
+    mapping_write_prefix(&prefix, &rules->key, table);
     for (size_t i = 0; i < prefix.len; i++) {
         if (strchr("*?[]\\^", prefix.ptr[i]))
             buf_char(out, '\\');
@@ -57,7 +58,7 @@ static bool hear_fate(const struct step *step, enum key_fate *fate, bool *refuse
     const struct truncate *truncate = step->truncate;
     struct shown_object object;
     *fate = KEY_STAYS;
-    if (!shown_hear(truncate->pipeline, truncate->is_json, &object, err))
+    if (!shown_hear(truncate->pipeline, truncate->rules->is_json, &object, err))
         return false;
     if (!object.exists)
         return true;
@@ -65,7 +66,7 @@ static bool hear_fate(const struct step *step, enum key_fate *fate, bool *refuse
     case TRUNCATION_KEEPS:
         break;
     case TRUNCATION_DELETES:
-        *fate = object.has_guard ? KEY_GOES : KEY_GOES_UNGUARDED;
+        *fate = object.has_guard || step->rule.deletes_all ? KEY_GOES : KEY_GOES_UNGUARDED;
         break;
     case TRUNCATION_REFUSES:
         *refused = true;
@@ -80,7 +81,7 @@ static bool choose(const struct step *step, const struct page *page, struct err 
     const struct truncate *truncate = step->truncate;
     bool done = true, refused = false;
     for (size_t i = 0; done && i < keys->elements; i++)
-        done = shown_ask(truncate->pipeline, key_at(keys, i), truncate->is_json, err);
+        done = shown_ask(truncate->pipeline, key_at(keys, i), truncate->rules->is_json, err);
     for (size_t i = 0; done && i < keys->elements; i++)
         done = hear_fate(step, &page->fates[i], &refused, err);
     return done && (!refused || truncation_refuse(truncate->batch, "a key", err));
@@ -97,7 +98,7 @@ static bool watch_unguarded(const struct step *step, const struct page *page, st
         struct slice watch[] = {slice_of_str("WATCH"), key_at(keys, i)};
         if (fates[i] == KEY_GOES_UNGUARDED)
             done = pipeline_add(truncate->pipeline, 2, watch, err) &&
-                   shown_ask(truncate->pipeline, key_at(keys, i), truncate->is_json, err);
+                   shown_ask(truncate->pipeline, key_at(keys, i), truncate->rules->is_json, err);
     }
     for (size_t i = 0; done && i < keys->elements; i++)
         if (fates[i] == KEY_GOES_UNGUARDED)
@@ -179,11 +180,25 @@ static bool settle_rule(struct step *step, struct err *err)
     const struct truncate *truncate = step->truncate;
     struct sink_checkpoint *checkpoints;
     size_t n;
+    step->rule = (struct truncation_rule){
+        .guard = {truncate->batch->partitions[truncate->batch->truncation.partition].partition,
+                  truncate->batch->truncation.offset},
+        .deletes_all = true};
+    if (truncate->rules->policy != POLICY_MIRROR)
+        return true;
     if (!checkpoint_list(truncate->pipeline, truncate->group, &checkpoints, &n, err))
         return false;
     bool done = truncation_rule_of(truncate->batch, checkpoints, n, &step->rule, err);
     free(checkpoints);
     return done;
+}
+
+static bool check_table(const struct truncate *truncate, struct err *err)
+{
+    const struct table *table = truncate->batch->truncation.table;
+    return write_check_table(truncate->rules, table, err) ||
+           err_wrap(err, "truncation of " SLICE_FMT "." SLICE_FMT, SLICE_ARG(table->db),
+                    SLICE_ARG(table->name));
 }
 
 bool truncate_apply(const struct truncate *truncate, struct err *err)
@@ -192,8 +207,8 @@ bool truncate_apply(const struct truncate *truncate, struct err *err)
     struct truncation_step held;
     truncation_step_init(&held, batch);
     struct step step = {.truncate = truncate, .batch = &held.batch};
-    write_pattern(&step.pattern, truncate->prefix, batch->truncation.table);
-    bool done = settle_rule(&step, err) &&
+    write_pattern(&step.pattern, truncate->rules, batch->truncation.table);
+    bool done = check_table(truncate, err) && settle_rule(&step, err) &&
                 scan_keys(truncate->pipeline, buf_cstr(&step.pattern), delete_page, &step, err) &&
                 move_checkpoint(truncate, err);
     if (done)

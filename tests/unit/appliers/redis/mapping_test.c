@@ -25,6 +25,15 @@
 
 static const uint16_t both[] = {1, 0};
 
+// {db}:{table}:{key}
+static const struct key_template plain = {
+    .pieces = {{KEY_PIECE_DB, {NULL, 0}},
+               {KEY_PIECE_TEXT, BYTES(":")},
+               {KEY_PIECE_TABLE, {NULL, 0}},
+               {KEY_PIECE_TEXT, BYTES(":")}},
+    .n_pieces = 4,
+};
+
 static void assert_key(const char *db, const char *name, size_t n_key, const struct value *row,
                        const char *expected)
 {
@@ -36,7 +45,7 @@ static void assert_key(const char *db, const char *name, size_t n_key, const str
                                 .key = both,
                                 .n_key = n_key};
     struct buf key = {0};
-    mapping_write_key(&key, &table, row);
+    mapping_write_key(&key, &plain, &table, row);
     assert_string_equal(buf_cstr(&key), expected);
     buf_deinit(&key);
 }
