@@ -49,9 +49,9 @@ MONGODB := appliers/mongodb/beside.c appliers/mongodb/buried.c appliers/mongodb/
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
 REDIS := appliers/redis/advice.c appliers/redis/beside.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/rules.c appliers/redis/scan.c \
 	appliers/redis/shown.c appliers/redis/sink.c appliers/redis/truncate.c appliers/redis/write.c
-VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/compare.c verify/contents.c verify/counts.c \
+VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/buckets.c verify/cached.c verify/compare.c verify/contents.c verify/counts.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/messages.c verify/mysql.c verify/open.c \
-	verify/recheck.c verify/repair.c verify/report.c verify/resume.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
+	verify/progress.c verify/recheck.c verify/redis_key.c verify/repair.c verify/report.c verify/resume.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
 	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c verify/watch.c
 
 PROGRAMS := tailrace tailrace-cat tailrace-check tailrace-dead-letters tailrace-offsets tailrace-snapshot tailrace-publish tailrace-apply-mongodb tailrace-apply-redis

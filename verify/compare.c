@@ -3,29 +3,19 @@
 #define _POSIX_C_SOURCE 200809L
 #include "verify/compare.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/stop.h"
+#include "verify/progress.h"
 #include "verify/report.h"
 #include "verify/throttle.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#define BUCKETS_LEAST 256
-#define BUCKETS_MOST ((size_t)1 << 20) // of all tables together
-#define ROWS_A_BUCKET 8
 #define GROUP_ROWS 150000 // whose keys are held at a time, of each side
-
-struct bucket {
-    _Atomic uint64_t low;
-    _Atomic uint64_t high;
-};
-
-struct table_state {
-    size_t first;     // of its buckets
-    size_t n;         // of them, a power of two
-    uint64_t rows[2]; // that were read of each side
-};
+#define ROUND_MS 2000     // between two savings of the progress, or as long
+#define ROUND_SAVINGS 20  // as so many of them take
 
 // A row of a group: its hashes, and its key in its side's own form.
 struct entry {
@@ -42,10 +32,18 @@ struct entries {
     struct buf keys;
 };
 
+// Where the source's thread stands, and until when it reads.
+struct reading {
+    size_t *table; // in the list
+    struct source_place *source;
+    uint64_t until_ms;
+};
+
 struct comparison {
     struct run *run;
-    struct table_state *tables;
-    struct bucket *buckets;
+    struct reading *reading;
+    struct progress *progress; // that is saved; else `own`
+    struct progress own;
     uint8_t *is_open;       // of each bucket: it differed and was not looked at yet
     uint8_t *is_chosen;     // it belongs to the group that is collected; NULL: buckets are filled
     struct shape_list list; // the tables that are read now
@@ -57,35 +55,6 @@ struct comparison {
     _Atomic bool is_given_up;
     struct err source_err;
 };
-
-// --- buckets ---
-
-static void make_buckets(struct comparison *comparison)
-{
-    const struct run *run = comparison->run;
-    size_t n_tables = run->tables.n;
-    size_t most = BUCKETS_MOST;
-    while (n_tables > 0 && most > BUCKETS_LEAST && most > 2 * BUCKETS_MOST / n_tables)
-        most /= 2;
-    size_t total = 0;
-    comparison->tables = mem_zalloc((n_tables + 1) * sizeof *comparison->tables);
-    for (size_t i = 0; i < n_tables; i++) {
-        size_t n = BUCKETS_LEAST;
-        while (n < most && n * ROWS_A_BUCKET < run->tables.shapes[i].rows_about)
-            n *= 2;
-        comparison->tables[i] = (struct table_state){.first = total, .n = n};
-        total += n;
-    }
-    comparison->buckets = mem_zalloc((total + 1) * sizeof *comparison->buckets);
-    comparison->is_open = mem_zalloc(total + 1);
-    comparison->numbers = mem_zalloc((n_tables + 1) * sizeof *comparison->numbers);
-    comparison->list.shapes = mem_zalloc((n_tables + 1) * sizeof *comparison->list.shapes);
-}
-
-static size_t bucket_of(const struct table_state *table, struct hash key)
-{
-    return table->first + (size_t)(key.high & (table->n - 1));
-}
 
 static void keep_entry(struct entries *entries, struct row_hash hash, size_t table)
 {
@@ -127,18 +96,16 @@ static void read_cells(const struct entries *entries, const struct entry *entry,
 static bool take_hash(struct comparison *comparison, size_t table, struct row_hash hash,
                       enum throttle_side side)
 {
-    struct table_state *state = &comparison->tables[table];
-    size_t at = bucket_of(state, hash.key);
+    struct buckets *buckets = &comparison->progress->buckets;
+    size_t at = buckets_at(buckets, table, hash.key);
     throttle_row(comparison->run->throttle, side);
     if (comparison->is_chosen)
         return comparison->is_chosen[at] != 0;
-    struct bucket *bucket = &comparison->buckets[at];
-    bool is_source = side == THROTTLE_SOURCE;
-    uint64_t low = is_source ? hash.row.low : 0 - hash.row.low;
-    uint64_t high = is_source ? hash.row.high : 0 - hash.row.high;
-    atomic_fetch_add_explicit(&bucket->low, low, memory_order_relaxed);
-    atomic_fetch_add_explicit(&bucket->high, high, memory_order_relaxed);
-    state->rows[side]++;
+    if (side == THROTTLE_SOURCE)
+        buckets_add(buckets, at, hash.row);
+    else
+        buckets_take(buckets, at, hash.row);
+    buckets->tables[table].rows[side]++;
     return false;
 }
 
@@ -188,53 +155,95 @@ static void *read_source(void *into)
 {
     struct comparison *comparison = into;
     const struct run *run = comparison->run;
+    struct reading *reading = comparison->reading;
     bool done = true;
-    for (size_t i = 0; done && i < comparison->list.n; i++) {
+    while (done && *reading->table < comparison->list.n) {
         const struct source_scan scan = {.mysql = run->mysql,
-                                         .shape = &comparison->list.shapes[i],
+                                         .shape = &comparison->list.shapes[*reading->table],
                                          .chunk_rows = run->config->verify.chunk_rows,
                                          .row = take_source,
                                          .pause = pause_source,
-                                         .into = comparison};
-        comparison->table = i;
-        done = source_scan(&scan, &comparison->source_err);
+                                         .into = comparison,
+                                         .until_ms = reading->until_ms};
+        comparison->table = *reading->table;
+        done = source_scan(&scan, reading->source, &comparison->source_err);
+        if (!reading->source->is_done)
+            break;
+        ++*reading->table;
+        buf_clear(&reading->source->after);
+        reading->source->is_done = false;
     }
     if (!done)
         atomic_store(&comparison->is_given_up, true);
     return done ? comparison : NULL;
 }
 
-// Reads the tables of `list` from both sides.
-static bool read_both(struct comparison *comparison, const char *what, struct err *err)
+// Reads on on both sides, at the same time.
+static bool read_on(struct comparison *comparison, struct scan_part *target, struct err *err)
 {
     const struct run *run = comparison->run;
     pthread_t thread;
     void *source_done = NULL;
-    uint64_t rows_about = 0;
-    for (size_t i = 0; i < comparison->list.n; i++)
-        rows_about += comparison->list.shapes[i].rows_about;
-    throttle_begin(run->throttle, what, rows_about);
     if (pthread_create(&thread, NULL, read_source, comparison) != 0)
         return err_set(err, ERR_INTERNAL, "no thread can be started");
-    bool done = run->driver->scan(run->target, &comparison->list, take_target, comparison, err);
+    bool done =
+        (target && target->is_done) ||
+        run->driver->scan(run->target, &comparison->list, target, take_target, comparison, err);
     bool target_failed = !done && !atomic_load(&comparison->is_given_up);
     if (!done)
         atomic_store(&comparison->is_given_up, true);
     pthread_join(thread, &source_done);
-    throttle_end(run->throttle);
     if (!source_done && !target_failed)
         *err = comparison->source_err;
     return done && source_done;
 }
 
-// --- groups ---
-
-static bool is_zero(const struct bucket *bucket)
+static void begin_reading(struct comparison *comparison, const char *what)
 {
-    return atomic_load(&bucket->low) == 0 && atomic_load(&bucket->high) == 0;
+    uint64_t rows_about = 0;
+    for (size_t i = 0; i < comparison->list.n; i++)
+        rows_about += comparison->list.shapes[i].rows_about;
+    throttle_begin(comparison->run->throttle, what, rows_about);
 }
 
-static bool has_open(const struct comparison *comparison, const struct table_state *table)
+// Reads the tables of `list` from both sides, from end to end.
+static bool read_both(struct comparison *comparison, const char *what, struct err *err)
+{
+    struct source_place source = {0};
+    size_t table = 0;
+    struct reading reading = {.table = &table, .source = &source};
+    comparison->reading = &reading;
+    begin_reading(comparison, what);
+    bool done = read_on(comparison, NULL, err);
+    throttle_end(comparison->run->throttle);
+    buf_deinit(&source.after);
+    return done;
+}
+
+// The same in rounds, from where the progress stands; it is saved after each.
+static bool read_in_rounds(struct comparison *comparison, struct err *err)
+{
+    struct progress *progress = comparison->progress;
+    struct reading reading = {.table = &progress->source_table, .source = &progress->source};
+    uint64_t round_ms = ROUND_MS;
+    bool done = true;
+    comparison->reading = &reading;
+    begin_reading(comparison, "reading both sides");
+    while (done && (progress->source_table < comparison->list.n || !progress->target.is_done)) {
+        reading.until_ms = progress->target.until_ms = clock_steady_ms() + round_ms;
+        done = read_on(comparison, &progress->target, err);
+        uint64_t read_ms = clock_steady_ms();
+        done = done && progress_save(progress, comparison->run, err);
+        uint64_t saved_ms = clock_steady_ms() - read_ms;
+        round_ms = saved_ms > ROUND_MS / ROUND_SAVINGS ? saved_ms * ROUND_SAVINGS : ROUND_MS;
+    }
+    throttle_end(comparison->run->throttle);
+    return done;
+}
+
+// --- groups ---
+
+static bool has_open(const struct comparison *comparison, const struct bucket_table *table)
 {
     return memchr(comparison->is_open + table->first, 1, table->n) != NULL;
 }
@@ -245,7 +254,7 @@ static bool list_open(struct comparison *comparison)
     const struct shape_list *tables = &comparison->run->tables;
     comparison->list.n = 0;
     for (size_t i = 0; i < tables->n; i++) {
-        if (!has_open(comparison, &comparison->tables[i]))
+        if (!has_open(comparison, &comparison->progress->buckets.tables[i]))
             continue;
         comparison->numbers[comparison->list.n] = i;
         comparison->list.shapes[comparison->list.n++] = tables->shapes[i];
@@ -258,7 +267,8 @@ static void choose_group(struct comparison *comparison)
 {
     uint64_t rows = 0;
     for (size_t i = 0; i < comparison->list.n; i++) {
-        const struct table_state *table = &comparison->tables[comparison->numbers[i]];
+        const struct bucket_table *table =
+            &comparison->progress->buckets.tables[comparison->numbers[i]];
         uint64_t most = table->rows[0] > table->rows[1] ? table->rows[0] : table->rows[1];
         uint64_t rows_each = most / table->n + 1;
         for (size_t k = table->first; k < table->first + table->n; k++) {
@@ -389,7 +399,7 @@ static void give_up_hopeless(struct comparison *comparison)
 {
     const struct run *run = comparison->run;
     for (size_t i = 0; i < run->tables.n; i++) {
-        struct table_state *table = &comparison->tables[i];
+        struct bucket_table *table = &comparison->progress->buckets.tables[i];
         if (has_open(comparison, table) && report_is_full(run->report, i)) {
             memset(comparison->is_open + table->first, 0, table->n);
             report_cut(run->report, i);
@@ -401,9 +411,9 @@ static void open_buckets(struct comparison *comparison)
 {
     const struct run *run = comparison->run;
     for (size_t i = 0; i < run->tables.n; i++) {
-        const struct table_state *table = &comparison->tables[i];
+        const struct bucket_table *table = &comparison->progress->buckets.tables[i];
         for (size_t k = table->first; k < table->first + table->n; k++)
-            comparison->is_open[k] = !is_zero(&comparison->buckets[k]);
+            comparison->is_open[k] = !buckets_is_zero(&comparison->progress->buckets, k);
         report_rows(run->report, i, table->rows[THROTTLE_SOURCE], table->rows[THROTTLE_TARGET]);
     }
 }
@@ -416,30 +426,40 @@ static void comparison_deinit(struct comparison *comparison)
         buf_deinit(&comparison->scratch[side]);
     }
     renderer_deinit(&comparison->renderer);
-    free(comparison->tables);
-    free(comparison->buckets);
+    progress_close(&comparison->own);
     free(comparison->is_open);
     free(comparison->is_chosen);
     free(comparison->list.shapes);
     free(comparison->numbers);
 }
 
-bool compare_run(struct run *run, suspects_fn *fn, struct err *err)
+static void comparison_init(struct comparison *comparison)
 {
-    struct comparison comparison = {.run = run};
-    make_buckets(&comparison);
+    const struct run *run = comparison->run;
+    comparison->progress = run->progress ? run->progress : &comparison->own;
+    if (!comparison->progress->buckets.items)
+        buckets_init(&comparison->progress->buckets, &run->tables);
+    size_t n = comparison->progress->buckets.n;
+    comparison->is_open = mem_zalloc(n + 1);
+    comparison->numbers = mem_zalloc((run->tables.n + 1) * sizeof *comparison->numbers);
+    comparison->list.shapes = mem_zalloc((run->tables.n + 1) * sizeof *comparison->list.shapes);
     for (size_t i = 0; i < run->tables.n; i++) {
         if (run->tables.shapes[i].unsupported)
             continue;
-        comparison.numbers[comparison.list.n] = i;
-        comparison.list.shapes[comparison.list.n++] = run->tables.shapes[i];
+        comparison->numbers[comparison->list.n] = i;
+        comparison->list.shapes[comparison->list.n++] = run->tables.shapes[i];
     }
-    bool done = read_both(&comparison, "reading both sides", err);
+}
+
+bool compare_run(struct run *run, suspects_fn *fn, struct err *err)
+{
+    struct comparison comparison = {.run = run};
+    comparison_init(&comparison);
+    bool done = run->progress ? read_in_rounds(&comparison, err)
+                              : read_both(&comparison, "reading both sides", err);
     if (done) {
-        size_t n = comparison.tables[run->tables.n ? run->tables.n - 1 : 0].first +
-                   comparison.tables[run->tables.n ? run->tables.n - 1 : 0].n;
         open_buckets(&comparison);
-        comparison.is_chosen = mem_zalloc(n + 1);
+        comparison.is_chosen = mem_zalloc(comparison.progress->buckets.n + 1);
     }
     while (done && list_open(&comparison)) {
         done = look_closer(&comparison, fn, err);

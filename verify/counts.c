@@ -156,7 +156,7 @@ static bool count_target(struct counting *counting, struct side *side, struct er
     side_init(side, counting->shape->n_columns);
     counting->side = side;
     throttle_begin(run->throttle, counting->shape->full, counting->shape->rows_about);
-    bool done = run->driver->scan(run->target, &list, take_found, counting, err);
+    bool done = run->driver->scan(run->target, &list, NULL, take_found, counting, err);
     throttle_end(run->throttle);
     side_finish(side, counting->shape);
     return done;
@@ -173,6 +173,17 @@ static void report_number(struct run *run, const char *full, const char *what, c
                 strcmp(source, target) != 0);
 }
 
+// Of a target that need not have every row: how many it has not. Totals say nothing there.
+static void report_lacking(struct counting *counting, const struct side *source,
+                           const struct side *target)
+{
+    struct run *run = counting->run;
+    uint64_t n = source->rows > target->rows ? source->rows - target->rows : 0;
+    report_absent(run->report, counting->table, n, run_lacks(run));
+    if (target->rows > source->rows)
+        report_differs(run->report, counting->table);
+}
+
 static void report_sides(struct counting *counting, const struct side *source,
                          const struct side *target)
 {
@@ -181,6 +192,10 @@ static void report_sides(struct counting *counting, const struct side *source,
     snprintf(a, sizeof a, "%" PRIu64, source->rows);
     snprintf(b, sizeof b, "%" PRIu64, target->rows);
     report_rows(run->report, counting->table, source->rows, target->rows);
+    if (run_lacks(run)) {
+        report_lacking(counting, source, target);
+        return;
+    }
     report_number(run, counting->shape->full, "rows", a, b);
     for (size_t i = 0; i < counting->shape->n_columns; i++) {
         char what[300];
@@ -230,6 +245,14 @@ static bool pass_fence(struct counting *counting, struct err *err)
     return done;
 }
 
+static bool agrees(const struct counting *counting, const struct side *source,
+                   const struct side *target)
+{
+    if (run_lacks(counting->run))
+        return target->rows <= source->rows;
+    return same_sides(target, source, counting->shape->n_columns);
+}
+
 // Reads source, fence, target, source; *decided: what they say stands.
 static bool try_table(struct counting *counting, struct side sides[4], unsigned *same,
                       bool *decided, struct err *err)
@@ -239,13 +262,13 @@ static bool try_table(struct counting *counting, struct side sides[4], unsigned 
     if (!count_source(counting, before, err) || !pass_fence(counting, err) ||
         !count_target(counting, target, err) || !count_source(counting, after, err))
         return false;
-    bool is_equal = same_sides(target, before, n) || same_sides(target, after, n);
+    bool is_equal = agrees(counting, before, target) || agrees(counting, after, target);
     bool rested = same_sides(before, after, n);
     bool is_same = *same > 0 && same_sides(target, was, n);
     *same = !rested ? 0 : is_same ? *same + 1 : 1;
     *decided = is_equal || *same >= SAME;
     if (*decided) {
-        report_sides(counting, same_sides(target, before, n) ? before : after, target);
+        report_sides(counting, agrees(counting, before, target) ? before : after, target);
         if (!is_equal)
             report_differs(counting->run->report, counting->table);
         return true;

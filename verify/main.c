@@ -8,6 +8,7 @@
 #include "verify/counts.h"
 #include "verify/messages.h"
 #include "verify/open.h"
+#include "verify/progress.h"
 #include "verify/repair.h"
 #include "verify/report.h"
 #include "verify/resume.h"
@@ -87,15 +88,36 @@ static bool note_equal(struct run *run, struct resume *resume, struct err *err)
     return true;
 }
 
-// The tables in groups, so that what was found is kept after each: the next ones from *from on that
-// were not found equal by the run before.
-static void next_group(struct run *run, const struct shape_list *all, const struct resume *resume,
-                       size_t *from)
+// All tables in groups, so that what was found is kept after each.
+struct groups {
+    struct shape_list all;
+    bool *is_taken; // of each
+    struct progress progress;
+};
+
+// The tables that an earlier run had read in part; false: there are none.
+static bool take_part(struct run *run, struct groups *groups)
+{
+    const struct progress *progress = &groups->progress;
+    run->tables.n = 0;
+    for (size_t i = 0; progress->numbers && i < progress->n_tables; i++) {
+        run->tables.shapes[run->tables.n++] = groups->all.shapes[progress->numbers[i]];
+        groups->is_taken[progress->numbers[i]] = true;
+    }
+    return run->tables.n > 0;
+}
+
+// The next tables that were not found equal by an earlier run; false: there are none.
+static bool take_group(struct run *run, struct groups *groups, const struct resume *resume)
 {
     uint64_t rows = 0, rows_found, at_s;
     run->tables.n = 0;
-    for (; *from < all->n && rows < GROUP_ROWS && run->tables.n < GROUP_TABLES; ++*from) {
-        const struct shape *shape = &all->shapes[*from];
+    for (size_t i = 0; i < groups->all.n && rows < GROUP_ROWS && run->tables.n < GROUP_TABLES;
+         i++) {
+        const struct shape *shape = &groups->all.shapes[i];
+        if (groups->is_taken[i])
+            continue;
+        groups->is_taken[i] = true;
         if (resume_has(resume, run->driver->name, shape->full, &rows_found, &at_s)) {
             report_earlier(run->report, shape->full, run->driver->name, rows_found, at_s);
             continue;
@@ -103,19 +125,26 @@ static void next_group(struct run *run, const struct shape_list *all, const stru
         run->tables.shapes[run->tables.n++] = *shape;
         rows += shape->rows_about;
     }
+    return run->tables.n > 0;
 }
 
 static bool verify_groups(struct run *run, struct resume *resume, struct err *err)
 {
-    const struct shape_list all = run->tables;
+    struct groups groups = {.all = run->tables, .is_taken = mem_zalloc(run->tables.n + 1)};
     bool done = true;
-    run->tables.shapes = mem_alloc((all.n + 1) * sizeof *all.shapes);
-    for (size_t from = 0; done && from < all.n;) {
-        next_group(run, &all, resume, &from);
-        done = run->tables.n == 0 || (verify_contents(run, err) && note_equal(run, resume, err));
+    progress_open(&groups.progress, run->options->resume, run);
+    run->tables.shapes = mem_alloc((groups.all.n + 1) * sizeof *groups.all.shapes);
+    run->progress = &groups.progress;
+    while (done && (take_part(run, &groups) || take_group(run, &groups, resume))) {
+        done = verify_contents(run, err) && note_equal(run, resume, err);
+        if (done)
+            progress_forget(&groups.progress);
     }
+    progress_close(&groups.progress);
+    run->progress = NULL;
+    free(groups.is_taken);
     free(run->tables.shapes);
-    run->tables = all;
+    run->tables = groups.all;
     return done;
 }
 

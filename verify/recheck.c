@@ -154,9 +154,10 @@ static bool same_sighting(const struct sighting *a, const struct sighting *b)
     return a->is_there == b->is_there && (!a->is_there || hash_equal(a->row, b->row));
 }
 
-static void judge(struct suspect *suspect)
+static void judge(const struct run *run, struct suspect *suspect)
 {
-    if (same_sighting(&suspect->target, &suspect->before) ||
+    bool is_away = !suspect->target.is_there && run_lacks(run);
+    if (is_away || same_sighting(&suspect->target, &suspect->before) ||
         same_sighting(&suspect->target, &suspect->after)) {
         suspect->verdict = VERDICT_EQUAL;
         return;
@@ -196,7 +197,7 @@ static bool try_batch(struct batch *batch, struct err *err)
         !read_source(batch, true, err))
         return false;
     for (size_t i = 0; i < batch->n; i++)
-        judge(batch->items[i]);
+        judge(batch->run, batch->items[i]);
     return true;
 }
 
@@ -223,6 +224,24 @@ static bool try_all(struct batch *batch, struct suspects *suspects, size_t *n_op
     for (size_t i = 0; i < suspects->n; i++)
         *n_open += suspects->items[i].verdict == VERDICT_OPEN;
     return true;
+}
+
+bool recheck_sift(struct run *run, struct suspects *suspects, struct err *err)
+{
+    struct batch batch = {.run = run};
+    bool done = true;
+    batch.items = mem_alloc((BATCH + 1) * sizeof(struct suspect *));
+    for (size_t from = 0; done && from < suspects->n;) {
+        fill_batch(&batch, suspects, &from);
+        done = batch.n == 0 || read_source(&batch, false, err);
+        for (size_t i = 0; done && i < batch.n; i++)
+            if (same_sighting(&batch.items[i]->target, &batch.items[i]->before))
+                batch.items[i]->verdict = VERDICT_EQUAL;
+    }
+    free(batch.items);
+    renderer_deinit(&batch.renderer);
+    buf_deinit(&batch.scratch);
+    return done;
 }
 
 bool recheck_run(struct run *run, struct suspects *suspects, struct err *err)

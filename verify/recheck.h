@@ -5,7 +5,8 @@
 // A difference is reported only when the source's row rested and the same was found RECHECK_SAME
 // times in a row, with longer and longer pauses, each time behind a new fence, and with the
 // applier's own note beside the row unchanged: so no change that was on its way can be taken for
-// one. A row that never rests within [verify] tries is undecided.
+// one. A row that never rests within [verify] tries is undecided. Where the target may lack rows
+// (target.h) one that is not there is no difference.
 #ifndef TAILRACE_VERIFY_RECHECK_H
 #define TAILRACE_VERIFY_RECHECK_H
 
@@ -13,6 +14,9 @@
 #include "verify/suspect.h"
 
 #define RECHECK_SAME 4
+
+// Reads the source once, and closes those whose row there is what the target was seen to hold.
+MUST_CHECK bool recheck_sift(struct run *run, struct suspects *suspects, struct err *err);
 
 // Sets the verdict of each.
 MUST_CHECK bool recheck_run(struct run *run, struct suspects *suspects, struct err *err);

@@ -33,6 +33,8 @@ struct line {
     char *unknown; // why it could not be compared; NULL: it was
     uint64_t source_rows;
     uint64_t target_rows;
+    uint64_t absent;        // rows that the target need not have, and has not
+    const char *absent_why; // NULL: it has to have all
     uint64_t counts[VERDICT_UNDECIDED + 1];
     uint64_t repaired; // differences that were published again, and then looked at again
     bool differs;      // in its counts
@@ -153,6 +155,12 @@ void report_rows(struct report *report, size_t table, uint64_t source, uint64_t 
 {
     line_of(report, table)->source_rows = source;
     line_of(report, table)->target_rows = target;
+}
+
+void report_absent(struct report *report, size_t table, uint64_t n, const char *why)
+{
+    line_of(report, table)->absent = n;
+    line_of(report, table)->absent_why = why;
 }
 
 void report_cut(struct report *report, size_t table)
@@ -326,6 +334,8 @@ static void print_line(FILE *out, const struct line *line, int width)
     fputs(outcome_names[outcome_of(line)], out);
     if (line->unknown)
         fprintf(out, ": %s", line->unknown);
+    if (line->absent > 0)
+        fprintf(out, "; %" PRIu64 " rows are not there: %s", line->absent, line->absent_why);
     if (line->counts[VERDICT_UNDECIDED])
         fprintf(out, ": %" PRIu64 " keys never rested", line->counts[VERDICT_UNDECIDED]);
     if (line->at_s) {
@@ -419,6 +429,10 @@ static void put_line(struct buf *out, const struct line *line)
                line->target_rows);
     for (size_t i = VERDICT_MISSING; i <= VERDICT_UNDECIDED; i++)
         buf_printf(out, ",\"%s\":%" PRIu64, verdict_names[i], line->counts[i]);
+    if (line->absent_why) {
+        buf_printf(out, ",\"absent\":%" PRIu64 ",", line->absent);
+        put_member(out, "absent_because", line->absent_why);
+    }
     buf_printf(out, ",\"repaired\":%" PRIu64, line->repaired);
     buf_printf(out, ",\"complete\":%s,\"differences\":[",
                line->is_cut || !line->is_complete ? "false" : "true");

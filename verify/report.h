@@ -24,6 +24,8 @@ void report_end(struct report *report);
 void report_repaired(struct report *report);
 
 void report_rows(struct report *report, size_t table, uint64_t source, uint64_t target);
+// So many of the source's rows are not in the target, which is right; `why` is borrowed.
+void report_absent(struct report *report, size_t table, uint64_t n, const char *why);
 // The rest of the table's differences was not looked at.
 void report_cut(struct report *report, size_t table);
 bool report_is_full(const struct report *report, size_t table);

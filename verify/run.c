@@ -6,6 +6,11 @@
 
 #include <stdlib.h>
 
+const char *run_lacks(const struct run *run)
+{
+    return run->driver->lacks ? run->driver->lacks(run->target) : NULL;
+}
+
 void renderer_take(struct renderer *renderer, const struct run *run, const struct shape *shape,
                    const struct cell *cells)
 {

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 struct fence;
+struct progress;
 struct report;
 struct suspects;
 struct throttle;
@@ -38,10 +39,14 @@ struct run {
     struct report *report;
     struct throttle *throttle;
     struct shape_list tables;
-    struct suspects *wrong; // where keys that differ are kept for a repair; NULL: nowhere
+    struct progress *progress; // of the group that is compared; NULL: it is not kept
+    struct suspects *wrong;    // where keys that differ are kept for a repair; NULL: nowhere
     struct hash_key key;
     bool logs_differences; // at once, besides reporting them
 };
+
+// See target.h.
+const char *run_lacks(const struct run *run);
 
 // The name of the columns' hash: of the key alone, and of key and row.
 struct row_hash {

@@ -4,7 +4,7 @@
 // character set and collation, by the server.
 #include "verify/source.h"
 
-#include "common/mem.h"
+#include "common/clock.h"
 #include "verify/text.h"
 
 #include <stdio.h>
@@ -215,17 +215,16 @@ bool source_piece(const struct source_scan *scan, struct buf *after, uint64_t *n
     return done;
 }
 
-bool source_scan(const struct source_scan *scan, struct err *err)
+bool source_scan(const struct source_scan *scan, struct source_place *place, struct err *err)
 {
-    struct buf after = {0};
     uint64_t n_rows;
     bool done = true;
     bool in_pieces = source_has_pieces(scan->shape);
-    do {
+    while (done && !place->is_done && (!scan->until_ms || clock_steady_ms() < scan->until_ms)) {
         done = (!scan->pause || scan->pause(scan->into, err)) &&
-               source_piece(scan, in_pieces ? &after : NULL, &n_rows, err);
-    } while (done && in_pieces && n_rows >= scan->chunk_rows);
-    buf_deinit(&after);
+               source_piece(scan, in_pieces ? &place->after : NULL, &n_rows, err);
+        place->is_done = done && (!in_pieces || n_rows < scan->chunk_rows);
+    }
     return done || err_wrap(err, "table %s", scan->shape->full);
 }
 

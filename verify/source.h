@@ -16,10 +16,19 @@ struct source_scan {
     uint64_t chunk_rows;
     mysql_row_fn *row;
     bool (*pause)(void *into, struct err *err);
-    void *into; // of both
+    void *into;        // of both
+    uint64_t until_ms; // clock_steady_ms: ends behind the piece that is read then; 0: at the end
 };
 
-MUST_CHECK bool source_scan(const struct source_scan *scan, struct err *err);
+// Behind which row it goes on. {0} is the beginning.
+struct source_place {
+    struct buf after;
+    bool is_done;
+};
+
+// Reads on from the place, and moves it.
+MUST_CHECK bool source_scan(const struct source_scan *scan, struct source_place *place,
+                            struct err *err);
 
 // One piece: the first rows behind *after (the condition that names the last row of the piece
 // before; empty: from the beginning), which then names the last row of this one. *n_rows less than

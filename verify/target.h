@@ -19,6 +19,15 @@ struct found {
     struct slice guard; // what an applier notes beside the row; empty: nothing
 };
 
+// Where a reading of all rows goes on, in the driver's own terms: {0} is the beginning. One that is
+// given ends at until_ms (clock_steady_ms; 0: only at the end) or soon after.
+struct scan_part {
+    uint64_t until_ms;
+    size_t table; // of the list
+    struct buf at;
+    bool is_done;
+};
+
 typedef bool found_fn(void *into, const struct found *found, struct err *err);
 
 struct target_driver {
@@ -27,15 +36,22 @@ struct target_driver {
     void (*close)(struct target *target); // takes NULL
 
     // All rows that the target holds of these tables, in any order; one may come twice where the
-    // store's own scan does so.
-    bool (*scan)(struct target *target, const struct shape_list *list, found_fn *fn, void *into,
-                 struct err *err);
+    // store's own scan does so. With a `part`, which may be NULL, from where it stands, and it is
+    // moved on.
+    bool (*scan)(struct target *target, const struct shape_list *list, struct scan_part *part,
+                 found_fn *fn, void *into, struct err *err);
+    // Whether the place of a part from an earlier connection still holds; false: why not.
+    bool (*can_go_on)(struct target *target, const struct scan_part *part, struct err *err);
     // Those of the keys that are there.
     bool (*lookup)(struct target *target, const struct shape *shape, const struct slice *keys,
                    size_t n_keys, found_fn *fn, void *into, struct err *err);
     // The applier's checkpoint of a partition; -1: there is none.
     bool (*applied)(struct target *target, const char *topic, int32_t partition, int64_t *offset,
                     struct err *err);
+
+    // Why a row of the source may be away in the target without being missing, for the report;
+    // NULL: it may not. No function for a driver whose targets have all rows.
+    const char *(*lacks)(const struct target *target);
 
     // What a row of the source has to be there: a cell for each column. And its key: a cell for
     // each column of the key.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MongoDB as a target: documents as the server sends them, by read concern majority from the
 // primary, so that nothing is compared that could be rolled back.
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
@@ -13,6 +14,7 @@
 
 #define BATCH_DOCUMENTS 20000 // the server ends a batch at 16 MiB
 #define LOOKUP_KEYS 1000
+#define STEP_DOCUMENTS 256 // between two looks at the clock
 #define TIMEOUT_MS 5000
 #define SOCKET_TIMEOUT_MS 600000
 #define CHECKPOINT_DB "tailrace"
@@ -115,6 +117,7 @@ struct reading {
     struct target *target;
     const struct shape *shape;
     size_t table;
+    struct scan_part *part; // NULL: all in one go
     found_fn *fn;
     void *into;
 };
@@ -127,50 +130,106 @@ static bool take_document(const struct reading *reading, const bson_t *doc, stru
     buf_clear(&found->guard);
     if (!bson_put_document(found, reading->shape, doc, err))
         return false;
+    if (reading->part && slice_eq(buf_bytes(&found->key), buf_bytes(&reading->part->at)))
+        return true; // the last one of the part before
     const struct found one = {reading->table, buf_bytes(&found->key), buf_bytes(&found->row),
                               buf_bytes(&found->guard)};
     return reading->fn(reading->into, &one, err);
 }
 
+// In the order of _id from the place on. A bound of the index, as a condition on _id would only
+// find values of the same type.
+static bool put_place(bson_t *opts, const struct scan_part *part, struct err *err)
+{
+    struct buf bytes = {0};
+    bson_t min, hint;
+    bool done = true;
+    BSON_APPEND_DOCUMENT_BEGIN(opts, "hint", &hint);
+    BSON_APPEND_INT32(&hint, "_id", 1);
+    bson_append_document_end(opts, &hint);
+    if (part->at.len > 0) {
+        bson_put_id_document(&bytes, buf_bytes(&part->at));
+        done = bson_init_static(&min, bytes.ptr, bytes.len)
+                   ? BSON_APPEND_DOCUMENT(opts, "min", &min)
+                   : err_set(err, ERR_CORRUPT, "the place to go on from is no BSON");
+    }
+    buf_deinit(&bytes);
+    return done;
+}
+
+// Hands the documents over, up to the end of the part; *at_end: there are no more.
+static bool take_documents(const struct reading *reading, mongoc_cursor_t *cursor, bool *at_end,
+                           struct err *err)
+{
+    const bson_t *doc;
+    bson_error_t error;
+    struct scan_part *part = reading->part;
+    for (size_t n = 1; mongoc_cursor_next(cursor, &doc); n++) {
+        if (!take_document(reading, doc, err))
+            return false;
+        if (stop_requested())
+            return err_set(err, ERR_STOPPED, "stopped");
+        if (!part)
+            continue;
+        buf_clear(&part->at);
+        buf_slice(&part->at, buf_bytes(&reading->target->found.key));
+        if (n % STEP_DOCUMENTS == 0 && clock_steady_ms() >= part->until_ms)
+            return true;
+    }
+    *at_end = true;
+    // What was read says nothing when the cursor ended with an error.
+    return !mongoc_cursor_error(cursor, &error) || fail(err, &error);
+}
+
 static bool read_collection(const struct reading *reading, const bson_t *filter, int32_t batch,
-                            struct err *err)
+                            bool *at_end, struct err *err)
 {
     struct target *target = reading->target;
-    bson_error_t error;
-    const bson_t *doc;
     bson_t opts = BSON_INITIALIZER;
+    *at_end = false;
     BSON_APPEND_INT32(&opts, "batchSize", batch);
     mongoc_read_concern_append(target->majority, &opts);
-    mongoc_collection_t *collection =
-        mongoc_client_get_collection(target->client, reading->shape->db, reading->shape->name);
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, &opts, NULL);
-    bool done = true;
-    while (done && mongoc_cursor_next(cursor, &doc)) {
-        done = take_document(reading, doc, err);
-        if (done && stop_requested())
-            done = err_set(err, ERR_STOPPED, "stopped");
+    bool done = !reading->part || put_place(&opts, reading->part, err);
+    if (done) {
+        mongoc_collection_t *collection =
+            mongoc_client_get_collection(target->client, reading->shape->db, reading->shape->name);
+        mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, &opts, NULL);
+        done = take_documents(reading, cursor, at_end, err);
+        mongoc_cursor_destroy(cursor);
+        mongoc_collection_destroy(collection);
     }
-    // What was read says nothing when the cursor ended with an error.
-    if (done && mongoc_cursor_error(cursor, &error))
-        done = fail(err, &error);
-    mongoc_cursor_destroy(cursor);
-    mongoc_collection_destroy(collection);
     bson_destroy(&opts);
     return done || err_wrap(err, "collection %s", reading->shape->full);
 }
 
-static bool scan(struct target *target, const struct shape_list *list, found_fn *fn, void *into,
-                 struct err *err)
+static bool scan(struct target *target, const struct shape_list *list, struct scan_part *part,
+                 found_fn *fn, void *into, struct err *err)
 {
     bson_t filter = BSON_INITIALIZER;
-    bool done = true;
-    for (size_t i = 0; done && i < list->n; i++) {
-        struct reading reading = {target, &list->shapes[i], i, fn, into};
-        done =
-            list->shapes[i].unsupported || read_collection(&reading, &filter, BATCH_DOCUMENTS, err);
+    bool done = true, at_end = true;
+    for (size_t i = part ? part->table : 0; done && at_end && i < list->n; i++) {
+        struct reading reading = {target, &list->shapes[i], i, part, fn, into};
+        if (list->shapes[i].unsupported)
+            continue;
+        done = read_collection(&reading, &filter, BATCH_DOCUMENTS, &at_end, err);
+        if (part && at_end) {
+            buf_clear(&part->at);
+            part->table = i + 1;
+        }
     }
+    if (part)
+        part->is_done = done && at_end;
     bson_destroy(&filter);
     return done;
+}
+
+// A key is a place whatever happens to the collection.
+static bool can_go_on(struct target *target, const struct scan_part *part, struct err *err)
+{
+    (void)target;
+    (void)part;
+    (void)err;
+    return true;
 }
 
 // {_id: {$in: [key, …]}}: MongoDB finds numbers of another type as well, and the caller tells them
@@ -182,7 +241,7 @@ static bool find_keys(const struct reading *reading, const struct slice *keys, s
     bson_t in, list, id;
     bson_iter_t iter;
     struct buf bytes = {0};
-    bool done = true;
+    bool done = true, at_end;
     BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &in);
     BSON_APPEND_ARRAY_BEGIN(&in, "$in", &list);
     for (size_t i = 0; done && i < n; i++) {
@@ -198,7 +257,7 @@ static bool find_keys(const struct reading *reading, const struct slice *keys, s
     }
     bson_append_array_end(&in, &list);
     bson_append_document_end(&filter, &in);
-    done = done && read_collection(reading, &filter, LOOKUP_KEYS, err);
+    done = done && read_collection(reading, &filter, LOOKUP_KEYS, &at_end, err);
     bson_destroy(&filter);
     buf_deinit(&bytes);
     return done;
@@ -207,7 +266,7 @@ static bool find_keys(const struct reading *reading, const struct slice *keys, s
 static bool lookup(struct target *target, const struct shape *shape, const struct slice *keys,
                    size_t n_keys, found_fn *fn, void *into, struct err *err)
 {
-    struct reading reading = {target, shape, 0, fn, into};
+    struct reading reading = {target, shape, 0, NULL, fn, into};
     for (size_t i = 0; i < n_keys; i += LOOKUP_KEYS) {
         size_t n = n_keys - i < LOOKUP_KEYS ? n_keys - i : LOOKUP_KEYS;
         if (!find_keys(&reading, keys + i, n, err))
@@ -291,6 +350,7 @@ const struct target_driver target_mongodb = {
     .open = open_target,
     .close = close_target,
     .scan = scan,
+    .can_go_on = can_go_on,
     .lookup = lookup,
     .applied = applied,
     .put_row = put_row,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis as a target: hashes or JSON strings under db:table:key (docs/redis.md). All tables are read
+// Redis as a target: hashes or JSON strings, a key a row (docs/redis.md). All tables are read
 // in one SCAN of the keys; while the rows of one page are taken, the next page and its rows are
 // already asked for.
 #define _POSIX_C_SOURCE 200809L
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/stop.h"
 #include "verify/json.h"
+#include "verify/redis_key.h"
 #include "verify/target.h"
 #include "verify/text.h"
 
@@ -23,6 +25,9 @@
 struct target {
     redisContext *context;
     bool is_json;
+    bool is_cache; // [redis] policy refresh or invalidate
+    bool has_ttl;  // [redis] ttl
+    struct key_template template;
     struct buf row;
     struct buf guard;
     char group[GROUP_BYTES];
@@ -134,14 +139,18 @@ static bool open_target(const struct config *config, struct target **target, str
                               .tv_usec = (suseconds_t)(redis->timeout_ms % 1000) * 1000};
     snprintf(made->group, sizeof made->group, "%s.apply.redis", config->source.name);
     made->is_json = strcmp(redis->format, "json") == 0;
-    made->context = redis->socket[0]
-                        ? redisConnectUnixWithTimeout(redis->socket, timeout)
-                        : redisConnectWithTimeout(redis->host, (int)redis->port, timeout);
-    bool done = made->context && !made->context->err;
-    if (!done)
-        err_set(err, ERR_UNAVAILABLE, "Redis at %s:%llu: %s",
-                redis->socket[0] ? redis->socket : redis->host, (unsigned long long)redis->port,
-                made->context ? made->context->errstr : "no memory");
+    made->is_cache = strcmp(redis->policy, "mirror") != 0;
+    made->has_ttl = redis->ttl_ms > 0;
+    bool done = key_template_parse(&made->template, config, err);
+    if (done)
+        made->context = redis->socket[0]
+                            ? redisConnectUnixWithTimeout(redis->socket, timeout)
+                            : redisConnectWithTimeout(redis->host, (int)redis->port, timeout);
+    if (done && !(made->context && !made->context->err))
+        done =
+            err_set(err, ERR_UNAVAILABLE, "Redis at %s:%llu: %s",
+                    redis->socket[0] ? redis->socket : redis->host, (unsigned long long)redis->port,
+                    made->context ? made->context->errstr : "no memory");
     if (done) {
         redisSetTimeout(made->context, timeout);
         done = sign_in(made, redis, err);
@@ -247,93 +256,16 @@ static bool add_read(struct target *target, struct slice key, struct err *err)
 
 // --- keys ---
 
-static void escape(struct buf *out, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == ':')
-            buf_str(out, "%3A");
-        else if (text.ptr[i] == '%')
-            buf_str(out, "%25");
-        else
-            buf_char(out, (char)text.ptr[i]);
-    }
-}
-
-static bool unescape(struct buf *out, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != '%') {
-            buf_char(out, (char)text.ptr[i]);
-            continue;
-        }
-        if (text.len - i < 3 || (memcmp(text.ptr + i, "%3A", 3) && memcmp(text.ptr + i, "%25", 3)))
-            return false;
-        buf_char(out, text.ptr[i + 1] == '3' ? ':' : '%');
-        i += 2;
-    }
-    return true;
-}
-
-static void put_prefix(struct buf *out, const struct shape *shape)
-{
-    escape(out, slice_of_str(shape->db));
-    buf_char(out, ':');
-    escape(out, slice_of_str(shape->name));
-    buf_char(out, ':');
-}
-
 static void put_key(const struct target *target, struct buf *out, const struct shape *shape,
                     const struct cell *key)
 {
-    struct buf part = {0};
-    (void)target;
-    put_prefix(out, shape);
-    for (size_t i = 0; i < shape->n_key; i++) {
-        if (i)
-            buf_char(out, ':');
-        if (key[i].is_null) {
-            buf_str(out, "%NULL");
-            continue;
-        }
-        buf_clear(&part);
-        text_put_part(&part, &shape->columns[shape->key[i]], &key[i]);
-        escape(out, buf_bytes(&part));
-    }
-    buf_deinit(&part);
-}
-
-static bool read_part(const struct shape_column *column, struct slice text, struct arena *arena,
-                      struct cell *cell)
-{
-    struct buf plain = {0};
-    if (slice_eq_str(text, "%NULL")) {
-        *cell = (struct cell){slice_of("", 0), true};
-        return true;
-    }
-    bool good = unescape(&plain, text) &&
-                text_read_part(column, arena_copy(arena, buf_bytes(&plain)), arena, cell);
-    buf_deinit(&plain);
-    return good;
+    redis_key_put(out, &target->template, shape, key);
 }
 
 static bool read_key(const struct target *target, const struct shape *shape, struct slice key,
                      struct arena *arena, struct cell *cells)
 {
-    struct buf prefix = {0};
-    (void)target;
-    put_prefix(&prefix, shape);
-    bool good = key.len >= prefix.len && memcmp(key.ptr, prefix.ptr, prefix.len) == 0;
-    struct slice rest = good ? slice_of(key.ptr + prefix.len, key.len - prefix.len) : key;
-    for (size_t i = 0; good && i < shape->n_key; i++) {
-        const uint8_t *colon = rest.len ? memchr(rest.ptr, ':', rest.len) : NULL;
-        size_t n = colon ? (size_t)(colon - rest.ptr) : rest.len;
-        good = (i + 1 == shape->n_key) == !colon &&
-               read_part(&shape->columns[shape->key[i]], slice_of(rest.ptr, n), arena, &cells[i]);
-        if (colon)
-            rest = slice_of(colon + 1, rest.len - n - 1);
-    }
-    buf_deinit(&prefix);
-    return good;
+    return redis_key_read(&target->template, shape, key, arena, cells);
 }
 
 // --- scan ---
@@ -373,7 +305,7 @@ static void make_prefixes(struct scan_state *state)
         if (list->shapes[i].unsupported)
             continue;
         buf_clear(&text);
-        put_prefix(&text, &list->shapes[i]);
+        redis_key_put_prefix(&text, &state->reading.target->template, &list->shapes[i]);
         state->prefixes[state->n_prefixes++] =
             (struct prefix){arena_copy(&state->arena, buf_bytes(&text)), i};
     }
@@ -394,15 +326,13 @@ static void make_prefixes(struct scan_state *state)
 
 static size_t find_table(const struct scan_state *state, struct slice key)
 {
-    const uint8_t *first = key.len ? memchr(key.ptr, ':', key.len) : NULL;
-    const uint8_t *second =
-        first ? memchr(first + 1, ':', key.len - (size_t)(first + 1 - key.ptr)) : NULL;
-    if (!second || !state->n_prefixes)
-        return state->reading.list->n;
-    struct prefix wanted = {slice_of(key.ptr, (size_t)(second + 1 - key.ptr)), 0};
+    const struct reading *reading = &state->reading;
+    struct prefix wanted = {redis_key_prefix_of(&reading->target->template, key), 0};
+    if (wanted.text.len == 0 || state->n_prefixes == 0)
+        return reading->list->n;
     const struct prefix *found = bsearch(&wanted, state->prefixes, state->n_prefixes,
                                          sizeof *state->prefixes, compare_prefixes);
-    return found ? found->table : state->reading.list->n;
+    return found ? found->table : reading->list->n;
 }
 
 static bool add_scan(struct scan_state *state, struct slice cursor, struct err *err)
@@ -464,35 +394,115 @@ static bool take_page(struct scan_state *state, const struct page *page, struct 
     return true;
 }
 
-static bool scan_pages(struct scan_state *state, struct err *err)
+// Whether no page is opened behind the one that is open.
+static bool is_over(const struct scan_part *part)
 {
+    return part && part->until_ms && clock_steady_ms() >= part->until_ms;
+}
+
+// The answer to the SCAN that was sent before the rows of the last page were asked for.
+static bool forget_scan(struct target *target, struct err *err)
+{
+    redisReply *reply;
+    if (!next_reply(target, &reply, err))
+        return false;
+    freeReplyObject(reply);
+    return true;
+}
+
+// From the cursor on; `cursor` is then where it goes on, "0" at the end.
+static bool scan_pages(struct scan_state *state, const struct scan_part *part, struct buf *cursor,
+                       struct err *err)
+{
+    struct target *target = state->reading.target;
     struct page page = {0}, next = {0};
-    bool is_last = false;
-    bool done = add_scan(state, slice_of_str("0"), err) && open_page(state, &page, &is_last, err);
-    while (done) {
+    bool is_last = false, ends = false;
+    bool done = add_scan(state, buf_bytes(cursor), err) && open_page(state, &page, &is_last, err);
+    while (done && !ends) {
         bool was_last = is_last;
-        if (!was_last)
+        ends = was_last || is_over(part);
+        if (!ends)
             done = open_page(state, &next, &is_last, err);
+        else if (!was_last)
+            done = forget_scan(target, err);
         done = done && take_page(state, &page, err);
         if (done && stop_requested())
             done = err_set(err, ERR_STOPPED, "stopped");
+        buf_clear(cursor);
+        buf_slice(cursor, text_of(page.scan->element[0]));
         page_deinit(&page);
         page = next;
         next = (struct page){0};
-        if (was_last)
-            break;
     }
     page_deinit(&page);
     page_deinit(&next);
     return done;
 }
 
-static bool scan(struct target *target, const struct shape_list *list, found_fn *fn, void *into,
-                 struct err *err)
+// "run_id:…": a cursor is a place in the tables of the process that gave it.
+static bool read_run_id(struct target *target, struct buf *out, struct err *err)
+{
+    static const char name[] = "\nrun_id:";
+    struct slice words[] = {slice_of_str("INFO"), slice_of_str("server")};
+    redisReply *reply;
+    if (!ask(target, 2, words, &reply, err))
+        return false;
+    const char *line = reply->str ? strstr(reply->str, name) : NULL;
+    if (line)
+        buf_append(out, line + sizeof name - 1, strcspn(line + sizeof name - 1, "\r\n"));
+    freeReplyObject(reply);
+    return line || err_set(err, ERR_UNSUPPORTED, "Redis: INFO has no run_id");
+}
+
+// A part is at "RUN_ID CURSOR".
+static void take_place(const struct scan_part *part, struct buf *cursor)
+{
+    const uint8_t *space = part->at.len ? memchr(part->at.ptr, ' ', part->at.len) : NULL;
+    if (space)
+        buf_append(cursor, space + 1, part->at.len - (size_t)(space + 1 - part->at.ptr));
+    else
+        buf_str(cursor, "0");
+}
+
+static bool note_place(struct target *target, struct scan_part *part, struct slice cursor,
+                       struct err *err)
+{
+    buf_clear(&part->at);
+    if (!read_run_id(target, &part->at, err))
+        return false;
+    buf_char(&part->at, ' ');
+    buf_slice(&part->at, cursor);
+    part->is_done = slice_eq_str(cursor, "0");
+    return true;
+}
+
+static bool can_go_on(struct target *target, const struct scan_part *part, struct err *err)
+{
+    struct buf run_id = {0};
+    bool good = part->at.len == 0 || part->is_done || read_run_id(target, &run_id, err);
+    if (good && run_id.len > 0)
+        good = (part->at.len > run_id.len && memcmp(part->at.ptr, run_id.ptr, run_id.len) == 0) ||
+               err_set(err, ERR_RETRY, "Redis was started anew, and its cursors are others");
+    buf_deinit(&run_id);
+    return good;
+}
+
+static bool scan(struct target *target, const struct shape_list *list, struct scan_part *part,
+                 found_fn *fn, void *into, struct err *err)
 {
     struct scan_state state = {.reading = {target, list, fn, into}};
+    struct buf cursor = {0};
     make_prefixes(&state);
-    bool done = state.n_prefixes == 0 || scan_pages(&state, err);
+    if (part)
+        take_place(part, &cursor);
+    else
+        buf_str(&cursor, "0");
+    bool done = state.n_prefixes == 0 || scan_pages(&state, part, &cursor, err);
+    if (done && part && state.n_prefixes > 0)
+        done = note_place(target, part, buf_bytes(&cursor), err);
+    else if (part)
+        part->is_done = done;
+    buf_deinit(&cursor);
     arena_deinit(&state.arena);
     return done;
 }
@@ -546,6 +556,13 @@ static void put_row(const struct target *target, struct buf *out, const struct s
         text_put_cell(out, &shape->columns[i], &cells[i], target->is_json ? TEXT_JSON : TEXT_HASH);
 }
 
+static const char *lacks(const struct target *target)
+{
+    if (target->is_cache)
+        return "not cached ([redis] policy)";
+    return target->has_ttl ? "expired ([redis] ttl)" : NULL;
+}
+
 static bool put_number(struct buf *out, struct slice content, bool *is_null)
 {
     *is_null = false;
@@ -580,8 +597,10 @@ const struct target_driver target_redis = {
     .open = open_target,
     .close = close_target,
     .scan = scan,
+    .can_go_on = can_go_on,
     .lookup = lookup,
     .applied = applied,
+    .lacks = lacks,
     .put_row = put_row,
     .put_key = put_key,
     .read_key = read_key,

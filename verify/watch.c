@@ -38,6 +38,7 @@ struct watch {
     const struct run_options *options;
     char **operands;
     struct run run;
+    rd_kafka_t *rk; // that follows; not the fence's, which starts and stops the same partitions
     rd_kafka_queue_t *queue;
     struct followed *followed; // one for each table
     uint64_t looked_ms;
@@ -53,7 +54,7 @@ static bool follow(struct watch *watch, struct followed *followed, struct err *e
 {
     struct run *run = &watch->run;
     char name[FENCE_TOPIC_BYTES];
-    rd_kafka_t *rk = fence_consumer(run->fence);
+    rd_kafka_t *rk = watch->rk;
     const struct shape *shape = &run->tables.shapes[followed->table];
     if (shape->unsupported || followed->topic)
         return true;
@@ -94,9 +95,12 @@ static void unfollow(struct watch *watch)
     }
     if (watch->queue)
         rd_kafka_queue_destroy(watch->queue);
+    if (watch->rk)
+        rd_kafka_destroy(watch->rk);
     free(watch->followed);
     watch->followed = NULL;
     watch->queue = NULL;
+    watch->rk = NULL;
     watch->looked_ms = 0;
 }
 
@@ -202,11 +206,15 @@ static bool each_target(struct watch *watch, target_fn *fn, struct err *err)
 static bool follow_changes(struct watch *watch, struct err *err)
 {
     struct run *run = &watch->run;
-    watch->queue = rd_kafka_queue_new(fence_consumer(run->fence));
+    if (!kafka_open_plain(watch->config, &watch->rk, err))
+        return false;
+    watch->queue = rd_kafka_queue_new(watch->rk);
     watch->followed = mem_zalloc((run->tables.n + 1) * sizeof *watch->followed);
     for (size_t i = 0; i < run->tables.n; i++)
         watch->followed[i].table = i;
-    bool done = true;
+    bool done = look_for_topics(watch, err);
+    if (done)
+        log_info("follows the topics", LOG_FIELDS(log_u64("tables", run->tables.n)));
     while (done) {
         done = look_for_topics(watch, err) && collect(watch, err) &&
                (watch->changed.n == 0 || each_target(watch, judge_changed, err));

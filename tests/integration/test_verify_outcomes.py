@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.integration import wait
 from tests.integration.damage import Mongodb, RedisHash
 from tests.integration.verifying import DIFFERENT, EQUAL, UNKNOWN, Verify, prepare, verify
 
@@ -230,6 +231,73 @@ def test_resume(pipeline):
     assert "as an earlier run found" in report.text
     state.write_text("tailrace verify 1 another\n")
     assert "no record of a verification" in verify(pipeline, *arguments, code=UNKNOWN).text
+
+
+def test_resume_within_a_table(pipeline):
+    """Killed in the middle of a table, it goes on there, and still knows what it had read before."""
+    n = 10000
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (a VARCHAR(20), id INT, n INT, PRIMARY KEY (a, id))",
+                          "INSERT INTO t SELECT CONCAT('key ', n MOD 7), n, n FROM (WITH RECURSIVE numbers AS (SELECT 1 n"
+                          " UNION ALL SELECT n + 1 FROM numbers WHERE n < 100) SELECT a.n * 100 + b.n - 100 n"
+                          " FROM numbers a JOIN numbers b) some", "ANALYZE TABLE t")
+    pipeline.publish()
+    pipeline.apply()
+    reads = ("SELECT count_read FROM performance_schema.table_io_waits_summary_by_table"
+             f" WHERE object_schema = '{pipeline.name}' AND object_name = 't'")
+    pipeline.documents("t").update_one({"_id.a": "key 0"}, {"$inc": {"n": 1}})  # the first rows in its order
+    pipeline.documents("t").update_one({"_id.a": "key 6"}, {"$inc": {"n": 1}})
+    for target, differing in (("mongodb", 2), ("redis", 0)):
+        state = pipeline.folder / f"state-{target}"
+        part = pipeline.folder / f"state-{target}.{target}.part"
+        arguments = ("--target", target, "--resume", str(state))
+        pipeline.options["verify"] = {"rate": 2500, "chunk_rows": 500}
+        begin = pipeline.database.value(reads)
+        started = pipeline.start("tailrace-verify", *arguments)
+        wait.until(part.exists, "a part")
+        started.kill()
+        middle = pipeline.database.value(reads) - begin
+        assert n * 0.3 < middle < n * 0.9
+        kept = part.read_bytes()
+        pipeline.options["verify"] = {}
+        report = verify(pipeline, *arguments, code=DIFFERENT if differing else EQUAL)
+        [line] = report.tables()
+        assert (line["source_rows"], line["target_rows"], line["different"]) == (n, n, differing)
+        assert "goes on within what an earlier run had read in part" in report.text
+        rest = pipeline.database.value(reads) - begin - middle - (n if differing else 0)
+        assert rest < n * 0.8, f"the table was begun anew: {target} {middle} {rest}"
+        assert not part.exists()
+    # what a crash spoiled, or what does not fit any more, is not gone on with
+    for spoiled in (kept[:-1], kept[:2000] + bytes([kept[2000] ^ 1]) + kept[2001:]):
+        part.write_bytes(spoiled)
+        assert "begins anew" in verify(pipeline, *arguments).text
+    part.write_bytes(kept)
+    pipeline.database.sql("SET SESSION sql_log_bin = 0", "ALTER TABLE t MODIFY n BIGINT")
+    assert "a table has changed" in verify(pipeline, *arguments).text
+
+
+def test_watch_follows_the_stream(pipeline):
+    """A change that is applied wrongly is found at once and named, though the walk is far from it."""
+    rows = 3000
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)",
+                          "INSERT INTO t VALUES " + ", ".join(f"({n}, 0)" for n in range(rows)))
+    pipeline.publish()
+    pipeline.apply("mongodb")
+    pipeline.start_publisher()
+    pipeline.start_applier("mongodb")
+    pipeline.options["verify"] = {"rate": 1, "chunk_rows": 100}
+    watching = pipeline.start("tailrace-verify", "--watch", "--target", "mongodb")
+    watching.wait_for("follows the topics")
+    for id_ in (rows - 1, rows - 7):
+        pipeline.database.sql(f"UPDATE t SET n = n + 1 WHERE id IN ({id_}, {id_ - 1})")
+        deadline = time.monotonic() + 20
+        while not pipeline.documents("t").update_one({"_id": id_, "n": 1}, {"$set": {"n": 2}}).modified_count:
+            assert time.monotonic() < deadline, "the change was not applied"
+        watching.wait_for(rf'difference table=\S+\.t target=mongodb key=\S*id\S*{id_}\S* is=different')
+    assert watching.stop() == DIFFERENT
+    assert "walked over all tables" not in watching.log()
+    assert watching.log().count(" difference ") == 2, watching.log()
 
 
 def test_watch(pipeline):
