@@ -35,6 +35,8 @@ void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint)
     json_write_string(out, slice_of_str(checkpoint->instance));
     buf_printf(out, ",\"alive_ms\":%llu,", (unsigned long long)checkpoint->alive_ms);
     position_write_fields(out, &checkpoint->position);
+    if (checkpoint->epoch > 0)
+        buf_printf(out, ",\"epoch\":%llu", (unsigned long long)checkpoint->epoch);
     if (checkpoint->transaction[0]) {
         buf_str(out, ",\"transaction\":");
         json_write_string(out, slice_of_str(checkpoint->transaction));
@@ -75,10 +77,12 @@ static bool read_checkpoint(struct checkpoint *checkpoint, yajl_val tree, struct
     yajl_val running = yajl_tree_get(tree, path, yajl_t_any);
     const char *instance = tree_text(tree, "instance");
     int64_t alive_ms = tree_number(tree, "alive_ms");
+    int64_t epoch = tree_number(tree, "epoch");
     if (!(YAJL_IS_TRUE(running) || YAJL_IS_FALSE(running)) || !instance || alive_ms < 0)
         return err_set(err, ERR_CORRUPT, "\"running\", \"instance\" or \"alive_ms\" is missing");
     checkpoint->running = YAJL_IS_TRUE(running);
     checkpoint->alive_ms = (uint64_t)alive_ms;
+    checkpoint->epoch = epoch > 0 ? (uint64_t)epoch : 0;
     const char *transaction = tree_text(tree, "transaction");
     const char *counts = tree_text(tree, "counts");
     snprintf(checkpoint->instance, sizeof checkpoint->instance, "%s", instance);

@@ -8,6 +8,7 @@
 //          "server":"…"}
 //         with rows > 0 also what the rows are of, and how many each topic got:
 //          "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
+//         at-least-once also the publisher's number, see rival.h: "epoch":3
 //         with XA transactions that are prepared: "pending":[…], see record/pending.h
 //   key   {"kind":"topic","topic":"shop.a.b"}
 //   value {"version":1,"partitions":8,"db":"a","table":"b"}
@@ -31,6 +32,7 @@ struct checkpoint {
     struct position position;
     bool running;      // false: it ended in good order
     uint64_t alive_ms; // when it was written, milliseconds since 1970
+    uint64_t epoch;    // 0: none
     char instance[CHECKPOINT_INSTANCE_BYTES];
     char transaction[CHECKPOINT_TRANSACTION_BYTES]; // that position.rows are of; "" = none
     struct buf counts;                              // "topic=n,…"; empty: not counted

@@ -404,11 +404,12 @@ static void fill_checkpoint(struct checkpoint *checkpoint, const struct position
     snprintf(checkpoint->instance, sizeof checkpoint->instance, "%s:%ld", host, (long)getpid());
 }
 
-// Under the publisher's own transactional.id, so that whoever is left over cannot write any more.
+// Under the publisher's own transactional.id, so that whoever is left over cannot write any more;
+// or, at least once, with the next epoch (rival.h).
 static bool write_checkpoint(struct producer *producer, const struct config *config,
-                             const struct position *position, struct err *err)
+                             const struct position *position, uint64_t epoch, struct err *err)
 {
-    struct checkpoint checkpoint = {.running = false};
+    struct checkpoint checkpoint = {.running = false, .epoch = epoch};
     struct message message = {.partition = 0};
     struct buf name = {0};
     struct buf key = {0};
@@ -433,8 +434,10 @@ static bool set_position(struct offsets *offsets, const struct config *config,
                          const struct position *position, struct err *err)
 {
     struct producer *producer = producer_open(config, err);
+    uint64_t epoch = offsets->log.last.epoch > 0 ? offsets->log.last.epoch + 1 : 0;
     bool ok = producer && (offsets->log.exists || checkpoint_create(offsets->plain, config, err)) &&
-              producer_init(producer, err) && write_checkpoint(producer, config, position, err);
+              producer_init(producer, err) &&
+              write_checkpoint(producer, config, position, epoch, err);
     producer_close(producer);
     return ok;
 }

@@ -15,6 +15,7 @@
 
 #define WAIT_MS 100
 #define STOP_MS 500
+#define RIVAL_MS 300   // a server ends the dump of the older of two at once, Kafka tells us later
 #define COMMIT_SHARE 4 // a transaction lasts so many times what the commit before it took,
 #define SLOW_TRANSACTION_MS 5000 // but no longer for that reason
 
@@ -49,6 +50,7 @@ static void fill_checkpoint(struct session *session, const struct position *posi
         memcpy(checkpoint->position.server_uuid, session->server.uuid, sizeof session->server.uuid);
     fill_transaction(session, checkpoint);
     memcpy(checkpoint->instance, session->run->instance, sizeof checkpoint->instance);
+    checkpoint->epoch = session->rival ? session->run->epoch : session->log.last.epoch;
 }
 
 // Slowly: what the brokers did not take in time they may not take yet.
@@ -161,7 +163,7 @@ static bool save(struct session *session, bool running, struct err *err)
 
 // What was read before a failure of the source, or of a change, is saved. Where that fails as well,
 // the first error is the one that counts, unless another publisher took over: then that is the
-// reason of it.
+// reason of it, and nothing is saved.
 static bool fail(struct session *session, struct err *err)
 {
     char gtid[GTID_TEXT_MAX];
@@ -170,6 +172,10 @@ static bool fail(struct session *session, struct err *err)
     snprintf(gtid, sizeof gtid, SLICE_FMT, SLICE_ARG(reader_current_gtid(session->reader)));
     if (err->class == ERR_STOPPED)
         return true; // what is open is aborted
+    if (session->rival && !rival_look(session->rival, RIVAL_MS, &second)) {
+        *err = second;
+        return false;
+    }
     if ((err->class != ERR_RETRY || of_source) &&
         !save(session, err->class == ERR_RETRY, &second)) {
         if (second.class == ERR_REFUSED && err->class != ERR_REFUSED)
@@ -215,7 +221,10 @@ bool session_loop(struct session *session, bool *progress, struct err *err)
         enum reader_kind kind = item.kind;
         if (!work_on_snapshots(session, &kind, err))
             return err->class == ERR_RETRY ? false : fail(session, err);
-        if (is_due(session, kind)) {
+        bool due = is_due(session, kind);
+        if (session->rival && (due || kind == READER_IDLE) && !rival_look(session->rival, 0, err))
+            return false;
+        if (due) {
             if (!session_commit(session, reader_position(session->reader), true, err))
                 return err->class == ERR_STOPPED;
             *progress = true;

@@ -21,6 +21,7 @@ struct session_run {
     const struct config *config;
     const struct publisher_options *options;
     char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid:number", of no other run
+    uint64_t epoch;                           // at-least-once: see rival.h
     bool fenced;                              // a session was, and none has been open since
     bool replaced; // then it was by another publisher, whose checkpoint is the last one
     bool has_target;

@@ -7,6 +7,7 @@
 #include "common/crash.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/stop.h"
 #include "kafka/client.h"
 #include "publisher/session_state.h"
 #include "publisher/snapshot.h"
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #define READ_TIMEOUT_LEAST_MS 10000
+#define TAKEOVER_MS 1000 // several times what an older publisher takes to see us
 
 static enum wire_tls tls_of(const char *word)
 {
@@ -171,7 +173,10 @@ static bool check_replaced(struct session *session, struct err *err)
 {
     struct session_run *run = session->run;
     const struct checkpoint_log *log = &session->log;
-    run->replaced = run->fenced && log->found && strcmp(log->last.instance, run->instance) != 0;
+    bool is_other = log->found && strcmp(log->last.instance, run->instance) != 0;
+    run->replaced =
+        is_other &&
+        (run->fenced || (run->epoch > 0 && rival_is_newer(&log->last, run->epoch, run->instance)));
     return !run->replaced ||
            err_set(err, ERR_REFUSED, "another publisher named %s took over (%s): only one may run",
                    session->config->source.name, log->last.instance);
@@ -237,13 +242,32 @@ static bool init_producer(struct session *session, struct err *err)
     return done;
 }
 
+// Without transactions nothing fences an older publisher: it is given the time to see that there is
+// a newer one.
+static bool open_rival(struct session *session, struct err *err)
+{
+    const struct checkpoint_log *log = &session->log;
+    struct session_run *run = session->run;
+    bool is_other = log->found && strcmp(log->last.instance, run->instance) != 0;
+    if (strcmp(session->config->publish.delivery, "at-least-once") != 0)
+        return true;
+    if (run->epoch == 0)
+        run->epoch = log->last.epoch + 1;
+    session->rival = rival_open(session->config, &session->checkpoint, err);
+    if (!session->rival || !session_commit(session, &session->start, true, err))
+        return false;
+    if (is_other && log->last.running && !stop_sleep_ms(TAKEOVER_MS))
+        return err_set(err, ERR_STOPPED, "stopped");
+    return rival_look(session->rival, 0, err);
+}
+
 static bool open_producer(struct session *session, struct err *err)
 {
     session->producer = producer_open(session->config, err);
     return session->producer &&
            (session->log.exists || checkpoint_create(session->plain, session->config, err)) &&
            init_producer(session, err) && read_again(session, err) && open_topics(session, err) &&
-           session_commit(session, &session->start, true, err);
+           open_rival(session, err) && session_commit(session, &session->start, true, err);
 }
 
 // By GTID set where the server has them; by file and position where it has not, or where a position
@@ -336,6 +360,7 @@ void session_close(struct session *session)
     }
     if (session->reader)
         reader_close(session->reader);
+    rival_close(session->rival);
     snapshots_close(session->snapshots);
     encoder_deinit(&session->encoder);
     topics_free(session->topics);

@@ -10,6 +10,7 @@
 #include "publisher/encoder.h"
 #include "publisher/pick.h"
 #include "publisher/producer.h"
+#include "publisher/rival.h"
 #include "publisher/session.h"
 #include "publisher/topics.h"
 
@@ -33,6 +34,7 @@ struct session {
     struct topic *transactions; // NULL: not wanted
     struct encoder encoder;
     struct snapshots *snapshots;
+    struct rival *rival;                  // at-least-once only
     struct names *names;                  // of columns, where the log has none
     struct names_source names_source;     // borrowed by the reader
     struct reader_options reader_options; // borrowed by the reader

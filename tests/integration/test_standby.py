@@ -99,3 +99,30 @@ def test_refuses_before_it_stands_by(path, database):
         refused = expect(path.start_publisher("--standby"), 78)
         assert "binlog_format" in refused.log()
     first.check()
+
+
+# --- without transactions nothing fences; the checkpoints tell who is the newer one -------------------------
+
+
+@pytest.mark.parametrize("is_suspended", [False, True])
+def test_at_least_once(path, database, is_suspended):
+    """The older one ends by itself, or when it wakes up; what both have sent converges."""
+    path.options["publish"]["delivery"] = "at-least-once"
+    first = path.start_publisher()
+    first.wait_for("started")
+    with Load(database):
+        time.sleep(1)
+        if is_suspended:
+            first.process.send_signal(signal.SIGSTOP)
+        second = path.start_publisher()
+        second.wait_for("started")
+        if is_suspended:
+            time.sleep(1)
+            first.process.send_signal(signal.SIGCONT)
+        expect(first, 77, patience_s=10)
+        assert "another publisher" in first.log() and "epoch 2" in first.log()
+        time.sleep(1)
+        second.check()
+    stop(second)
+    path.converge()
+    assert path.checkpoint()["epoch"] == 3

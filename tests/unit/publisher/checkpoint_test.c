@@ -2,6 +2,7 @@
 // Checkpoint: its records as checkpoint.h describes them, and what is refused instead of starting
 // over.
 #include "publisher/checkpoint.h"
+#include "publisher/rival.h"
 
 #include "tests/unit/test.h"
 
@@ -35,6 +36,28 @@ static void test_checkpoint_there_and_back(void **state)
     buf_clear(&out);
     checkpoint_write_key(&out);
     assert_text(buf_bytes(&out), KEY);
+    buf_deinit(&out);
+    checkpoint_log_deinit(&log);
+}
+
+static void test_epoch(void **state)
+{
+    (void)state;
+    struct err err;
+    struct checkpoint_log log = {0};
+    struct buf out = {0};
+    assert_works(take(&log, KEY, VALUE("1"), &err), &err);
+    assert_int_equal(log.last.epoch, 0);
+    log.last.epoch = 7;
+    checkpoint_write(&out, &log.last);
+    checkpoint_log_deinit(&log);
+    assert_works(checkpoint_log_take(&log, str(KEY), buf_bytes(&out), &err), &err);
+    assert_int_equal(log.last.epoch, 7);
+    assert_true(rival_is_newer(&log.last, 6, "z"));
+    assert_false(rival_is_newer(&log.last, 8, "a"));
+    assert_true(rival_is_newer(&log.last, 7, "a")); // of two with the same: the greater name
+    assert_false(rival_is_newer(&log.last, 7, "z"));
+    assert_false(rival_is_newer(&log.last, 6, log.last.instance)); // its own
     buf_deinit(&out);
     checkpoint_log_deinit(&log);
 }
@@ -131,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checkpoint_there_and_back),
+        cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_topic_there_and_back),
         cmocka_unit_test(test_the_last_record_of_a_key_counts),
         cmocka_unit_test(test_refusals),
