@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the binlogs hold, read by the server's own mysqlbinlog: nothing of ours takes part in it.
 
-    changes(kind, files, schema)    every row change of the schema's tables, in the binlog's order
+    changes(kind, files, schema)    every row change of the schema's tables, and every statement that empties
+                                    one, in the binlog's order
 
 The values are what the program prints for the types of the load: numbers and decimals as their text, texts
 as str, JSON documents as what they say. UNKNOWN stands for what is not read here (a partial JSON update).
@@ -21,6 +22,8 @@ CELL = re.compile(rb"###   @(\d+)=(.*) /\* ([A-Z]+)")
 GTID = {"mysql": re.compile(rb"SET @@SESSION.GTID_NEXT= '([^']+)'"),
         "mariadb": re.compile(rb"#.*\tGTID (\d+-\d+-\d+)")}
 OPERATION = re.compile(rb"### (INSERT INTO|UPDATE|DELETE FROM) `([^`]+)`\.`([^`]+)`")
+USE = re.compile(rb"use `([^`]+)`")
+EMPTIES = re.compile(rb"(?:TRUNCATE|DROP|CREATE OR REPLACE) TABLE (?:`?(\w+)`?\.)?`?(\w+)`?")
 NAME = re.compile(rb"`((?:[^`]|``)+)`")
 ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "Z": "\x1a", "b": "\b"}
@@ -30,12 +33,12 @@ PROGRAMS = {"mysql": [str(programs.ROOT / "tests/stack/stack"), "mysql-tool", "m
 
 @dataclass
 class Change:
-    """One row change: `before` and `after` are column → value, or None."""
+    """One row change: `before` and `after` are column → value, or None. Or a statement: op "t"."""
 
     gtid: str
     number: int  # in its transaction, from 1
     table: str
-    op: str  # "c", "u", "d"
+    op: str  # "c", "u", "d", "t"
     key: tuple  # names of the key's columns, in key order
     before: dict
     after: dict
@@ -54,6 +57,7 @@ class _Reader:
     def __init__(self, kind, schema):
         self.gtid_pattern, self.schema, self.unquote = GTID[kind], schema, UNQUOTE[kind]
         self.gtid, self.number = "", 0
+        self.current = None  # schema, of statements
         self.columns, self.key = {}, {}  # of each table, as its last table map says
         self.change = self.image = self.table = None
         self.lists = None  # "columns" or "key" while their lines go on
@@ -74,6 +78,9 @@ class _Reader:
                     yield self.change
                 self.change = None
                 self._take_line(line)
+                if found := EMPTIES.match(line):
+                    if (found[1] or self.current) == self.schema:
+                        yield Change(self.gtid, 0, found[2].decode(), "t", (), None, None)
         if self.change and self._is_ours():
             yield self.change
 
@@ -91,6 +98,8 @@ class _Reader:
                                  tuple(self.key.get(table, ())) if ours else (), None, None)
         elif found := self.gtid_pattern.match(line):
             self.gtid, self.number = found[1].decode(), 0
+        elif found := USE.match(line):
+            self.current = found[1]
         elif b"Table_map: `" in line:
             schema, table = NAME.findall(line)[:2]
             self.table = table.decode() if schema == self.schema else None

@@ -121,7 +121,7 @@ class _Storm:
                    "heartbeat.interval.ms": 500, "transaction.timeout.ms": TRANSACTION_S * 1000,
                    "socket.timeout.ms": CLIENT_LIMITS_MS, "message.timeout.ms": TRANSACTION_S * 1000,
                    "reconnect.backoff.max.ms": 1000, "topic.metadata.refresh.interval.ms": 1000},
-            publish={"start": f"{self.first_file}:4", "delivery": self.options.delivery,
+            publish={"start": f"{self.first_file}:4", "delivery": self.options.delivery, "on_drop": "truncate",
                      "transaction_bytes": "256KiB"},
             tables={"include": f"{self.name}.*"}, apply={"workers": 2, "batch_records": 200},
             redis={"timeout": f"{CLIENT_LIMITS_MS}ms"})

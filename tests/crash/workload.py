@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The load of the storm: four writers and one who alters a table, each with a connection and a random
+"""The load of the storm: four writers, one who alters a table and one who empties another, each with a connection and a random
 sequence of its own, until told to end. The server goes away under them: a statement that failed is not
 repeated, as the binlog says what took place.
 
@@ -7,6 +7,7 @@ repeated, as the binlog says what took place.
     entry     a key of two columns, transactions over both tables
     bulk      few large transactions
     shape     gets columns added, dropped, renamed, moved and changed
+    brief     is truncated, and dropped and made anew; entry is truncated now and then
     fixed     written once, before the storm: nothing may happen to it
 """
 
@@ -22,13 +23,17 @@ ROWS = 300  # keys of the small tables
 PAUSE_S = 0.02  # between a writer's transactions
 AWAY_S = 0.3  # before another try to connect
 LOCK_WAIT_S = 3
-TABLES = """
+NO_SUCH_TABLE = 1146
+BRIEF = "CREATE TABLE brief (id INT PRIMARY KEY, n BIGINT NOT NULL, note VARCHAR(40))"
+TABLES = f"""
 CREATE TABLE account (id INT PRIMARY KEY, n BIGINT NOT NULL, name VARCHAR(60), price DECIMAL(12,2), doc JSON)
 CREATE TABLE entry (region VARCHAR(20) NOT NULL, id INT NOT NULL, n BIGINT NOT NULL, note TEXT,
     PRIMARY KEY (id, region))
 CREATE TABLE bulk (id INT PRIMARY KEY, n BIGINT NOT NULL, filler VARCHAR(200))
 CREATE TABLE shape (id INT PRIMARY KEY, n BIGINT NOT NULL, extra INT, word VARCHAR(20))
 CREATE TABLE fixed (id INT PRIMARY KEY, n BIGINT NOT NULL, name VARCHAR(60))
+{BRIEF}
+INSERT INTO brief VALUES (0, 0, 'from the beginning')
 CREATE TABLE digit (d INT PRIMARY KEY)
 INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)
 INSERT INTO fixed SELECT a.d * 10 + b.d, 7, REPEAT('ế', b.d) FROM digit a, digit b
@@ -51,7 +56,7 @@ class Workload:
         self.transactions = self.failures = 0
         self.unexpected = []
         self.lock = threading.Lock()
-        jobs = [self._account, self._account, self._entry, self._bulk, self._shape]
+        jobs = [self._account, self._account, self._entry, self._bulk, self._shape, self._brief]
         self.threads = [threading.Thread(target=self._run, daemon=True,
                                          args=(job, random.Random(f"{seed}:{number}")))
                         for number, job in enumerate(jobs)]
@@ -80,7 +85,8 @@ class Workload:
         """Writes each row once more: an altered column shows in the copy of a row when it is written."""
         connection = servers.mysql(self.url, database=self.schema)
         with connection.cursor() as cursor:
-            for table in ("account", "entry", "bulk", "shape"):
+            cursor.execute(BRIEF.replace("TABLE", "TABLE IF NOT EXISTS"))
+            for table in ("account", "entry", "bulk", "shape", "brief"):
                 cursor.execute(f"UPDATE {table} SET n = n + 1")
         connection.close()
 
@@ -159,6 +165,9 @@ class Workload:
                            (rng.choice(("PARTIAL_JSON", "")),))
 
     def _entry(self, cursor, rng):
+        if rng.random() < 0.004:
+            cursor.execute("TRUNCATE TABLE entry")
+            return
         region, number = rng.choice(("Huế", "Hà Nội", "Cà Mau", "a:b%")), rng.randrange(ROWS)
         kind = rng.random()
         if kind < 0.5:
@@ -203,3 +212,24 @@ class Workload:
                        (rng.choice((None, "tiếng", "w" * 20)), rng.randrange(1000), rng.randrange(100),
                         rng.randrange(100)))
         cursor.execute("REPLACE INTO shape (id, n) VALUES (%s, 0)", (rng.randrange(100),))
+
+    def _brief(self, cursor, rng):
+        """The server may have gone between the drop and the making anew."""
+        kind, first = rng.random(), rng.randrange(ROWS)
+        try:
+            if kind < 0.03:
+                cursor.execute("TRUNCATE TABLE brief")
+            elif kind < 0.04 and self.kind == "mariadb":
+                cursor.execute(BRIEF.replace("CREATE", "CREATE OR REPLACE"))
+            elif kind < 0.05:
+                cursor.execute("DROP TABLE brief")
+                cursor.execute(BRIEF)
+            elif kind < 0.8:
+                values = ", ".join(f"({number}, 0, 'brief')" for number in range(first, first + rng.randrange(1, 30)))
+                cursor.execute(f"INSERT INTO brief VALUES {values} ON DUPLICATE KEY UPDATE n = n + 1")
+            else:
+                cursor.execute("DELETE FROM brief WHERE id BETWEEN %s AND %s", (first, first + 20))
+        except pymysql.ProgrammingError as error:
+            if error.args[0] != NO_SUCH_TABLE:
+                raise
+            cursor.execute(BRIEF)
