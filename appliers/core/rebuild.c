@@ -39,7 +39,7 @@ struct rebuild {
     size_t n_topics;
 };
 
-// --- the plan: "to=… guard=… format=…: TOPIC TOPIC …" ---
+// --- the plan: "to=… guard=… format=… key=… ttl=…: TOPIC TOPIC …" ---
 
 static void write_plan(struct rebuild *rebuild)
 {
@@ -47,8 +47,8 @@ static void write_plan(struct rebuild *rebuild)
     const char *to = rebuild->options->to ? rebuild->options->to : "earliest";
     const char *last = "";
     buf_clear(&rebuild->plan);
-    buf_printf(&rebuild->plan, "to=%s guard=%s format=%s:", to, config->apply.guard,
-               config->redis.format);
+    buf_printf(&rebuild->plan, "to=%s guard=%s format=%s key=%s ttl=%" PRIu64 "ms:", to,
+               config->apply.guard, config->redis.format, config->redis.key, config->redis.ttl_ms);
     for (size_t i = 0; i < rebuild->offsets.n_places; i++) {
         const struct place *place = &rebuild->offsets.places[i];
         if (place->is_chosen && strcmp(place->kafka.topic, last) != 0)
