@@ -24,6 +24,7 @@ make -s oracle || { echo "FAILED: make oracle"; failed=$((failed + 1)); }
 add make -s hostile
 add tests/stack/stack run mysql mariadb tests/differential/run.sh
 add tests/stack/stack run tests/integration/run.sh
+add tests/bench/small.sh
 add tests/crash/run.sh
 
 echo "$passed passed, $failed failed"

@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 export TAILRACE_PORT_BASE=${TAILRACE_PORT_BASE:-22500} TAILRACE_STACK_DIR=${TAILRACE_STACK_DIR:-build/bench-stack}
-export TAILRACE_STACK_BENCH=1
+export TAILRACE_STACK_BENCH=${TAILRACE_STACK_BENCH-1}
 unset TAILRACE_TEST_{MYSQL,MARIADB,KAFKA,MONGODB,REDIS} # never with servers that hold someone's data
 stack=tests/stack/stack
 stage=${1:-all}
