@@ -32,7 +32,7 @@ struct wire_start {
     const struct gtid_set *gtid; // MySQL: what not to send; NULL: start at file:pos
 };
 
-struct wire_stream; // what an implementation keeps for the dump
+struct wire_stream; // what wire_mysql.c keeps for the dump
 
 struct wire {
     MYSQL *mysql;

@@ -6,34 +6,23 @@
 //   COM_BINLOG_DUMP       pos 4, flags 2, server id 4, file name to the end
 //   COM_BINLOG_DUMP_GTID  flags 2, server id 4, name length 4, name, pos 8, set length 4, set
 //   (integers little-endian; MySQL manual, "COM_BINLOG_DUMP_GTID")
-// Packets are read by mariadb_rpl_fetch, which also takes each event apart. Of that nothing is
-// used: the event is the packet itself, which still lies in the connection's buffer behind its OK
-// byte. So events that the library does not know (CR_UNKNOWN_BINLOG_EVENT) or finds wrong
-// (CR_BINLOG_ERROR) pass like all others; the reader judges them.
+// Packets are read by mysql_net_read_packet, as by the library's own mariadb_rpl_fetch, which then
+// takes each event apart, refuses what it does not know, and costs more than decoding does. A
+// packet is an OK byte and the event, or ends the dump (0xfe, shorter than any event), or is an
+// error, of which the library takes care.
 #include "binlog/wire_common.h"
 
 #include "common/buf.h"
-#include "common/cursor.h"
-#include "common/mem.h"
 #include "record/gtid.h"
-
-#include <errmsg.h>
-#include <inttypes.h>
-#include <mariadb_rpl.h>
-#include <stdlib.h>
 
 #define COMMAND_DUMP 0x12
 #define COMMAND_DUMP_GTID 0x1e
 
 #define DUMP_THROUGH_GTID 4
 
-#define EVENT_HEADER_BYTES 19
-#define EVENT_LENGTH_OFFSET 9 // of the event's length in its header
-
-struct wire_stream {
-    MARIADB_RPL *rpl;
-    MARIADB_RPL_EVENT *event; // kept for its memory
-};
+#define PACKET_OK 0
+#define PACKET_EOF 0xfe
+#define PACKET_EOF_MAX 8 // bytes
 
 const char *wire_library(void)
 {
@@ -87,10 +76,6 @@ static void put_dump_gtid(struct buf *out, const struct wire_start *start)
 
 bool wire_driver_dump(struct wire *wire, const struct wire_start *start, struct err *err)
 {
-    wire->stream = mem_zalloc(sizeof *wire->stream);
-    wire->stream->rpl = mariadb_rpl_init(wire->mysql);
-    if (!wire->stream->rpl)
-        return wire_fail(wire, "starting the dump", err);
     struct buf payload = {0};
     if (start->gtid)
         put_dump_gtid(&payload, start);
@@ -104,57 +89,24 @@ bool wire_driver_dump(struct wire *wire, const struct wire_start *start, struct 
     return ok || wire_fail(wire, "starting the dump", err);
 }
 
-// The event in the packet that was read last. The buffer ends at buff_end; how much of it the
-// packet fills the library does not tell for events that it does not know, so the event's own
-// length is taken, and its checksum proves it.
-static bool take_event(const struct wire *wire, struct slice *event, struct err *err)
+bool wire_fetch(struct wire *wire, struct slice *event, struct err *err)
 {
-    const NET *net = &wire->mysql->net;
-    struct cursor cur = cursor_of(slice_of(net->read_pos, (size_t)(net->buff_end - net->read_pos)));
-    cursor_skip(&cur, 1);
-    struct cursor header = cur;
-    cursor_skip(&header, EVENT_LENGTH_OFFSET);
-    uint32_t length = cursor_u32(&header);
-    *event = cursor_bytes(&cur, length);
-    if (header.failed || cur.failed || length < EVENT_HEADER_BYTES)
-        return err_set(err, ERR_CORRUPT,
-                       "the server sent an event that says it is %" PRIu32 " bytes long", length);
+    *event = (struct slice){0};
+    unsigned long length = mysql_net_read_packet(wire->mysql);
+    if (length == packet_error)
+        return wire_fail(wire, "reading the binlog", err);
+    const uint8_t *packet = wire->mysql->net.read_pos;
+    if (length > 0 && length < PACKET_EOF_MAX && packet[0] == PACKET_EOF)
+        return wire_dump_ended(wire, err);
+    if (length == 0 || packet[0] != PACKET_OK)
+        return err_set(err, ERR_CORRUPT, "the server sent a packet of %lu bytes that is no event",
+                       length);
+    *event = slice_of(packet + 1, length - 1);
     return true;
 }
 
-// Whether mariadb_rpl_fetch read a packet and only could not make sense of it.
-static bool is_only_unknown(unsigned number)
-{
-    return number == CR_UNKNOWN_BINLOG_EVENT || number == CR_BINLOG_ERROR;
-}
-
-bool wire_fetch(struct wire *wire, struct slice *event, struct err *err)
-{
-    struct wire_stream *stream = wire->stream;
-    *event = (struct slice){0};
-    stream->rpl->error_no = 0;
-    wire->mysql->net.last_errno = 0;
-    stream->event = mariadb_rpl_fetch(stream->rpl, stream->event);
-    if (stream->event)
-        return take_event(wire, event, err);
-    unsigned number = mysql_errno(wire->mysql);
-    if (is_only_unknown(stream->rpl->error_no) || is_only_unknown(number))
-        return take_event(wire, event, err);
-    if (number)
-        return wire_fail(wire, "reading the binlog", err);
-    if (stream->rpl->error_no)
-        return wire_fail_with(wire, "reading the binlog", stream->rpl->error_no,
-                              stream->rpl->error_msg, err);
-    return wire_dump_ended(wire, err);
-}
-
+// Nothing is kept for a dump.
 void wire_driver_close(struct wire *wire)
 {
-    if (!wire->stream)
-        return;
-    if (wire->stream->event)
-        mariadb_free_rpl_event(wire->stream->event);
-    if (wire->stream->rpl)
-        mariadb_rpl_close(wire->stream->rpl);
-    free(wire->stream);
+    (void)wire;
 }

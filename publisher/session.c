@@ -134,15 +134,15 @@ static bool has_reached(const struct session *session, const struct position *po
 }
 
 // Looks only while it was not yet so: comparing sets is not for every transaction of a long life.
+// Of this session alone: what a former one read it may have failed to commit.
 static bool is_caught_up(struct session *session, enum reader_kind kind)
 {
-    struct session_run *run = session->run;
-    if (run->caught_up || (kind != READER_COMMIT && kind != READER_IDLE))
-        return run->caught_up;
-    run->caught_up = has_reached(session, reader_position(session->reader));
-    if (run->caught_up)
+    if (session->caught_up || (kind != READER_COMMIT && kind != READER_IDLE))
+        return session->caught_up;
+    session->caught_up = has_reached(session, reader_position(session->reader));
+    if (session->caught_up)
         session_log_position("caught up", session, reader_position(session->reader));
-    return run->caught_up;
+    return session->caught_up;
 }
 
 // The last checkpoint: with what was read before the end or, where something is half done, as it

@@ -25,7 +25,6 @@ struct session_run {
     bool fenced;                              // a session was, and none has been open since
     bool replaced; // then it was by another publisher, whose checkpoint is the last one
     bool has_target;
-    bool caught_up;             // it was logged
     struct position target;     // the end of the source's binlog when the run began
     unsigned retention_step;    // of the warnings that the server will remove what is needed
     uint64_t retention_ms;      // steady; when it was looked at last

@@ -47,6 +47,7 @@ struct session {
     struct buf refused;                             // a statement that is to end this, and why
     bool resuming;                                  // the first transaction is out in part
     bool settled;          // no change or statement is half done: a commit may follow
+    bool caught_up;        // it has read what there was when the run began
     unsigned rows_back;    // changes that the reader handed out and that were refused
     uint64_t begun_ms;     // steady; the first message since the last commit, 0 = none
     uint64_t committed_ms; // steady

@@ -130,6 +130,29 @@ def test_publisher_stopped_and_replaced(pipeline, database, point):
     assert_each_change_once(pipeline)
 
 
+def test_caught_up_is_what_is_committed(pipeline, database):
+    """All was read at once, but Kafka takes it later: --until-caught-up waits for that."""
+    pipeline.options["kafka"].update({"transaction.timeout.ms": 1500, "message.timeout.ms": 1500,
+                                      "socket.timeout.ms": 1500})
+    pipeline.options["publish"]["transaction_time"] = "1s"
+    database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    pipeline.publish()
+    database.sql("INSERT INTO t VALUES (2)")
+    with Cluster("kafka") as cluster:
+        started = pipeline.start_publisher("--until-caught-up",
+                                           environment={"TAILRACE_STOP_AT": "publish_commit_due:2"})
+        wait.until(lambda: is_stopped(started), "SIGSTOP", pause_s=0.02)
+        assert "caught up" in started.log()
+        for name in ("kafka-a", "kafka-b"):
+            cluster.nodes[name].stop()
+        started.process.send_signal(signal.SIGCONT)
+        started.wait_for("session ended, trying again")
+        for name in ("kafka-a", "kafka-b"):
+            cluster.nodes[name].go_on()
+        expect(started, 0, patience_s=60)
+    assert [change["after"]["id"] for change in pipeline.topics.changes(f"{pipeline.name}.t")] == [1, 2]
+
+
 def is_stopped(program):
     with open(f"/proc/{program.process.pid}/stat", encoding="ascii") as stat:
         return stat.read().rsplit(") ")[-1].startswith("T")

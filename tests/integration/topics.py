@@ -5,12 +5,13 @@ checksum have to be."""
 import json
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from tests.integration import wait
 
 PATIENCE_S = 30
+LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,25 @@ class Topics:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
                              "isolation.level": "read_uncommitted"})
         try:
-            return {place: consumer.get_watermark_offsets(TopicPartition(*place),
-                                                          timeout=PATIENCE_S)[1]
-                    for place in places}
+            return {place: _end(consumer, place) for place in places}
         finally:
             consumer.close()
 
     def changes(self, suffix):
         """All envelopes, tombstones left out."""
         return [record.change() for record in self.read(suffix) if record.value is not None]
+
+
+def _end(consumer, place):
+    """Asks again where the partition's leader has just changed."""
+    def ask():
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(*place), timeout=PATIENCE_S)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADER_CHANGES:
+                raise
+            return None
+    return wait.until(ask, f"the end of {place}")[1]
 
 
 def _read_to_end(consumer, ends):
