@@ -181,10 +181,13 @@ static bool check_place(const struct offsets *offsets, struct copies *copies,
         err_set(err, ERR_REFUSED,
                 "topic %s partition %d: from offset %" PRId64 " on it has not all changes of "
                 "the table%s, and no complete copy of it begins behind that. Copy it: tailrace "
-                "snapshot %s.%s --wait, then rebuild",
+                "snapshot %s.%s --wait, then rebuild%s",
                 topic, (int)place->kafka.partition, begin,
                 place->kafka.first > 0 ? " (older records were removed)" : "", buf_cstr(&db),
-                buf_cstr(&table));
+                buf_cstr(&table),
+                place->kafka.first == place->kafka.end
+                    ? ". The partition is empty: it has to begin anew, so delete the topic before"
+                    : "");
     buf_deinit(&db);
     buf_deinit(&table);
     return false;
