@@ -3,6 +3,7 @@
 #include "publisher/control.h"
 
 #include "common/mem.h"
+#include "common/stop.h"
 #include "kafka/client.h"
 #include "record/json_writer.h"
 
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #define VERSION 1
+#define TRIES 3
+#define TRY_PAUSE_MS 500
 
 static const char *const words[] = {
     [CONTROL_SNAPSHOT] = "snapshot", [CONTROL_KEYS] = "keys",     [CONTROL_PAUSE] = "pause",
@@ -243,28 +246,45 @@ static bool produce(rd_kafka_t *rk, const char *topic, const struct buf *records
     return !code || kafka_err(err, code, topic);
 }
 
+static bool open_sender(const struct config *config, rd_kafka_resp_err_t *failure, rd_kafka_t **rk,
+                        struct err *err)
+{
+    rd_kafka_conf_t *conf = kafka_conf_new(config, "command", err);
+    if (!conf)
+        return false;
+    if (!kafka_conf_set(conf, "enable.idempotence", "true", err)) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
+    rd_kafka_conf_set_opaque(conf, failure);
+    return kafka_open_take(RD_KAFKA_PRODUCER, conf, rk, err);
+}
+
+static bool send_once(const struct config *config, const char *topic, const struct buf *records,
+                      size_t n, struct err *err)
+{
+    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_t *rk;
+    if (!open_sender(config, &failure, &rk, err))
+        return false;
+    bool ok = kafka_topic_create(rk, topic, 1, (int32_t)config->kafka.replication, NULL, err) &&
+              produce(rk, topic, records, n, err) && (!failure || kafka_err(err, failure, topic));
+    if (!ok && err->class == ERR_INTERNAL)
+        err->class = ERR_RETRY;
+    rd_kafka_destroy(rk);
+    return ok;
+}
+
+// What comes twice does no harm: a snapshot has its id, an order and a key mean the same again. So
+// what the brokers do not take for now, as while they start or the topic is new, is sent again.
 bool control_send(const struct config *config, const struct buf *records, size_t n, struct err *err)
 {
     struct buf topic = {0};
-    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_t *rk = NULL;
-    rd_kafka_conf_t *conf = kafka_conf_new(config, "command", err);
     control_topic_name(&topic, config->source.name);
-    bool ok = conf && kafka_conf_set(conf, "enable.idempotence", "true", err);
-    if (ok) {
-        rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
-        rd_kafka_conf_set_opaque(conf, &failure);
-        ok = kafka_open_take(RD_KAFKA_PRODUCER, conf, &rk, err) &&
-             kafka_topic_create(rk, buf_cstr(&topic), 1, (int32_t)config->kafka.replication, NULL,
-                                err) &&
-             produce(rk, buf_cstr(&topic), records, n, err) &&
-             (!failure || kafka_err(err, failure, buf_cstr(&topic)));
-        if (!ok && err->class == ERR_INTERNAL)
-            err->class = ERR_RETRY; // a command that comes twice does no harm
-    } else if (conf)
-        rd_kafka_conf_destroy(conf);
-    if (rk)
-        rd_kafka_destroy(rk);
+    bool ok = send_once(config, buf_cstr(&topic), records, n, err);
+    for (int i = 1; !ok && err->class == ERR_RETRY && i < TRIES && stop_sleep_ms(TRY_PAUSE_MS); i++)
+        ok = send_once(config, buf_cstr(&topic), records, n, err);
     buf_deinit(&topic);
     return ok;
 }

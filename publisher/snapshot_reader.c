@@ -25,11 +25,11 @@
 
 #define FIRST_ROWS 500
 #define MOST_ROWS 200000
-#define CHUNK_BYTES ((uint64_t)16 << 20)  // of cells
-#define LOOK_EVERY 16                     // rows, at the clock
-#define DRAIN_BYTES ((uint64_t)256 << 10) // of rows left in a result: less is read, more cut off
-#define CUT_PERCENT 70                    // of the pause, after which no row is read any more
-#define AIM_PERCENT 55                    // that a chunk is to take
+#define CHUNK_BYTES ((uint64_t)16 << 20) // of cells
+#define LOOK_EVERY 16                    // rows, at the clock
+#define DRAIN_BYTES ((uint64_t)4 << 20)  // of rows left in a result: less is read, more is cut off
+#define CUT_PERCENT 65                   // of the pause, after which no row is read any more
+#define AIM_PERCENT 50                   // that a chunk is to take
 #define ROW_BYTES_LEAST 16
 
 #define ERRNO_TABLE_UNKNOWN 1146
@@ -461,8 +461,8 @@ static bool end_rows(struct snapshot_reader *reader, const struct chunk *chunk, 
     return source_end(reader->source, err);
 }
 
-// The next chunk shall take about half of the pause, as one that meets a busy machine takes twice
-// that, and not more than its share of memory.
+// The next chunk shall take half of the pause, as one that meets a busy machine takes twice that,
+// and not more than its share of memory.
 static void adapt(struct snapshot_reader *reader, const struct chunk *chunk)
 {
     uint64_t rows_us = clock_steady_us() - reader->first_us + 1;
@@ -475,6 +475,8 @@ static void adapt(struct snapshot_reader *reader, const struct chunk *chunk)
         return;
     if (limit > 2 * reader->limit)
         limit = 2 * reader->limit;
+    if (limit < chunk->rows / 2)
+        limit = chunk->rows / 2; // one that was held up tells little
     if (limit > CHUNK_BYTES / row_bytes)
         limit = CHUNK_BYTES / row_bytes;
     reader->limit = limit < 1 ? 1 : limit > MOST_ROWS ? MOST_ROWS : limit;

@@ -74,6 +74,7 @@ def figures(request):
 def pytest_configure(config):
     config.addinivalue_line("markers", "own(server, …): the servers that have to be the stack's own; "
                                        "source: the test's source")
+    config.addinivalue_line("markers", "long: not in `make test`")
 
 
 def pytest_collection_modifyitems(config, items):

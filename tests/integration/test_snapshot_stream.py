@@ -5,10 +5,10 @@ transactions."""
 import pytest
 
 from tests.integration import wait
-from tests.integration.test_snapshot import SERVERS, fill, progress, readable, reads, slow, snapshot  # noqa: F401
+from tests.integration.test_snapshot import fill, progress, readable, reads, slow, snapshot  # noqa: F401
 
 
-@SERVERS
+@pytest.mark.parametrize("source", ("mysql", pytest.param("mariadb", marks=pytest.mark.long)), indirect=True)
 def test_truncated(readable):
     """Before and behind the chunks that are out; what came after the statement stays."""
     pipeline, database = readable, readable.database
@@ -75,7 +75,8 @@ def changes_before_last_row(pipeline, number):
     return ops[:last].count("u")
 
 
-@pytest.mark.parametrize("share, least, most", [(100, 1, 500), (2, 1000, 1000)])
+@pytest.mark.parametrize("share, least, most", [
+    (100, 1, 500), pytest.param(2, 1000, 1000, marks=pytest.mark.long)])
 def test_share(readable, share, least, most):
     """While the stream is behind, snapshots get their share of the time."""
     number = backlog(readable, 1000)
