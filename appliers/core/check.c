@@ -3,6 +3,7 @@
 #include "appliers/core/check.h"
 
 #include "appliers/core/applier.h"
+#include "appliers/core/beside.h"
 #include "appliers/core/consumer.h"
 #include "appliers/core/dead_letters.h"
 #include "kafka/client.h"
@@ -87,6 +88,22 @@ static void look_at_checkpoints(const struct looked *looked, struct check *check
     free(checkpoints);
 }
 
+static void look_at_rebuild(const struct looked *looked, struct check *check)
+{
+    struct beside_state state = {BESIDE_NONE, NULL};
+    struct err err;
+    if (!looked->driver->beside->read(looked->sink, looked->group, &state, &err))
+        check_fail(check, "rebuild", &err);
+    else if (state.phase == BESIDE_SWAPPING)
+        check_fail(check, "rebuild", (beside_refuse_claim(&err, looked->group), &err));
+    else if (state.phase != BESIDE_NONE)
+        check_warn(check, "rebuild",
+                   "one is not finished: tailrace offsets reset apply %s --rebuild goes on, "
+                   "--discard gives it up",
+                   looked->driver->name);
+    free(state.plan);
+}
+
 static void look_at_letters(const struct looked *looked, struct check *check)
 {
     struct dead_letters letters;
@@ -110,6 +127,8 @@ int applier_check(const struct config *config, const struct sink_driver *driver)
     bool has_kafka = look_at_topics(&looked, &check);
     if (has_target && has_kafka)
         look_at_checkpoints(&looked, &check);
+    if (has_target)
+        look_at_rebuild(&looked, &check);
     if (has_kafka)
         look_at_letters(&looked, &check);
     if (looked.rk)

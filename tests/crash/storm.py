@@ -131,7 +131,7 @@ class _Storm:
 
     def _blow(self, cluster, supervisor, workload):
         rng = random.Random(self.options.seed)
-        faults = Faults(cluster, supervisor, rng, self._tell)
+        faults = Faults(cluster, supervisor, rng, self._tell, self.options.delivery == "exactly-once")
         supervisor.add("publish-a", "tailrace-publish")
         for target in ("mongodb", "redis"):
             for number in (1, 2):
@@ -177,9 +177,9 @@ class _Storm:
         most = max(supervisor.peak_rss_kib().values())
         if most > MEMORY_MOST_KIB and "san" not in os.environ.get("BUILD", ""):
             raise Failed(f"a process had {most} KiB of memory: {supervisor.peak_rss_kib()}")
-        return (f"{workload.transactions} transactions, {changes} changes, {rows} rows equal, caught up"
-                f" {caught_up_s:.0f} s after it, {supervisor.restarts} restarts, {supervisor.fenced} fenced,"
-                f" {most // 1024} MiB at most")
+        return (f"{workload.transactions} transactions, {changes} changes, tables emptied {workload.emptied} times,"
+                f" {rows} rows equal, caught up {caught_up_s:.0f} s after it, {supervisor.restarts} restarts,"
+                f" {supervisor.fenced} fenced, {most // 1024} MiB at most")
 
     def _when_back(self, action):
         end = time.monotonic() + 60

@@ -280,6 +280,8 @@ def test_rebuild_killed(pipeline, database, applier):
         if point.startswith(FENCED):
             refused = expect(pipeline.start_applier(applier, "--until-caught-up"), 77)
             assert f"offsets reset apply {applier} --rebuild" in refused.log()
+            plain = pipeline.offsets("reset", "apply", applier, "--to", "earliest", "--yes", code=77)
+            assert f"offsets reset apply {applier} --rebuild" in plain
         if point.endswith("_renamed"):
             node.kill()
             node.start()

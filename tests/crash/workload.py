@@ -53,7 +53,7 @@ class Workload:
         self.kind, self.url, self.schema = kind, url, schema
         self.bulk_rows = bulk_rows
         self.ended = threading.Event()
-        self.transactions = self.failures = 0
+        self.transactions = self.failures = self.emptied = 0
         self.unexpected = []
         self.lock = threading.Lock()
         jobs = [self._account, self._account, self._entry, self._bulk, self._shape, self._brief]
@@ -165,8 +165,8 @@ class Workload:
                            (rng.choice(("PARTIAL_JSON", "")),))
 
     def _entry(self, cursor, rng):
-        if rng.random() < 0.004:
-            cursor.execute("TRUNCATE TABLE entry")
+        if rng.random() < 0.003:
+            self._empty(cursor, "TRUNCATE TABLE entry")
             return
         region, number = rng.choice(("Huế", "Hà Nội", "Cà Mau", "a:b%")), rng.randrange(ROWS)
         kind = rng.random()
@@ -213,16 +213,21 @@ class Workload:
                         rng.randrange(100)))
         cursor.execute("REPLACE INTO shape (id, n) VALUES (%s, 0)", (rng.randrange(100),))
 
+    def _empty(self, cursor, statement):
+        cursor.execute(statement)
+        with self.lock:
+            self.emptied += 1
+
     def _brief(self, cursor, rng):
         """The server may have gone between the drop and the making anew."""
         kind, first = rng.random(), rng.randrange(ROWS)
         try:
-            if kind < 0.03:
-                cursor.execute("TRUNCATE TABLE brief")
-            elif kind < 0.04 and self.kind == "mariadb":
-                cursor.execute(BRIEF.replace("CREATE", "CREATE OR REPLACE"))
-            elif kind < 0.05:
-                cursor.execute("DROP TABLE brief")
+            if kind < 0.01:
+                self._empty(cursor, "TRUNCATE TABLE brief")
+            elif kind < 0.015 and self.kind == "mariadb":
+                self._empty(cursor, BRIEF.replace("CREATE", "CREATE OR REPLACE"))
+            elif kind < 0.02:
+                self._empty(cursor, "DROP TABLE brief")
                 cursor.execute(BRIEF)
             elif kind < 0.8:
                 values = ", ".join(f"({number}, 0, 'brief')" for number in range(first, first + rng.randrange(1, 30)))

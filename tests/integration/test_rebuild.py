@@ -225,6 +225,7 @@ def test_a_change_is_refused(pipeline, database, applier):
     assert_nothing_beside(pipeline, applier)
     if applier == "mongodb":
         rebuild(pipeline, applier, code=REFUSED)
+        assert "one is not finished" in pipeline.command("check")
         pipeline.mongodb[pipeline.name].command("collMod", "t", validator={})
         assert "goes on with what is filled" in rebuild(pipeline, applier, "--dry-run")
         rebuild(pipeline, applier)
