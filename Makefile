@@ -245,7 +245,7 @@ check: ## all tests that need no servers, in under a minute
 	@tests/check.sh $(BUILD)
 
 test: ## all tests: check, then everything on real servers
-	@tests/deps.sh test
+	@tests/deps.sh bench
 	@tests/test.sh
 
 demo: ## MySQL → Kafka → MongoDB and Redis on this machine
