@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void *checked(void *ptr, size_t size)
 {
@@ -42,4 +43,21 @@ char *mem_strndup(const void *ptr, size_t n)
 char *mem_strdup(const char *text)
 {
     return mem_strndup(text, strlen(text));
+}
+
+uint64_t mem_peak_kib(void)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && kib == 0 && fgets(line, sizeof line, status))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtoull(line + 6, NULL, 10);
+    if (status)
+        fclose(status);
+    if (kib > 0)
+        return kib;
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss;
 }

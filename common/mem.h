@@ -6,6 +6,7 @@
 #define TAILRACE_COMMON_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
@@ -14,5 +15,9 @@ char *mem_strdup(const char *text);
 
 // A NUL-terminated copy of n bytes.
 char *mem_strndup(const void *ptr, size_t n);
+
+// The most that was resident of this process, KiB: Linux's VmHWM, else what getrusage says, which
+// on Linux counts the process that started this one.
+uint64_t mem_peak_kib(void);
 
 #endif

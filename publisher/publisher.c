@@ -6,6 +6,7 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "publisher/session.h"
 #include "publisher/standby.h"
 
@@ -44,8 +45,7 @@ static void log_summary(const struct session_run *run)
                                 log_u64("rows_per_s", run->changes * 1000 / (ms ? ms : 1)),
                                 log_u64("messages", run->messages), log_u64("bytes", run->bytes),
                                 log_u64("commits", run->commits), log_u64("elapsed_ms", ms),
-                                log_u64("cpu_ms", cpu_ms),
-                                log_u64("max_rss_kib", (uint64_t)usage.ru_maxrss)));
+                                log_u64("cpu_ms", cpu_ms), log_u64("max_rss_kib", mem_peak_kib())));
 }
 
 // One session; *running: it got as far as reading.

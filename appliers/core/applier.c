@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define BACKOFF_FIRST_MS 500
@@ -118,15 +117,13 @@ static bool stop_workers(struct session *session)
 
 static void log_end(const struct worker_stats *stats, uint64_t begin_ms)
 {
-    struct rusage usage;
     uint64_t ms = clock_steady_ms() - begin_ms;
-    getrusage(RUSAGE_SELF, &usage);
     log_info("session ended",
              LOG_FIELDS(log_u64("records", stats->records), log_u64("effects", stats->effects),
                         log_u64("batches", stats->batches), log_u64("bytes", stats->bytes),
                         log_u64("dead_letters", stats->dead_letters), log_u64("ms", ms),
                         log_u64("records_per_s", ms ? stats->records * 1000 / ms : 0),
-                        log_u64("max_rss_kib", (uint64_t)usage.ru_maxrss)));
+                        log_u64("max_rss_kib", mem_peak_kib())));
 }
 
 // A batch may be in flight for longer than a stop may take: the process ends without it. The step
