@@ -23,7 +23,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 
 COMMON := common/arena.c common/backoff.c common/buf.c common/check.c common/cli.c common/clock.c common/config.c common/crash.c common/err.c \
 	common/hosts.c common/key_template.c common/log.c common/mem.c common/options.c common/stop.c
-RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/json_decode.c record/json_reader.c record/json_scan.c \
+RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/holding.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/pending.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
 KAFKA := kafka/client.c kafka/partition.c kafka/wake.c
@@ -49,7 +49,7 @@ MONGODB := appliers/mongodb/beside.c appliers/mongodb/buried.c appliers/mongodb/
 	appliers/mongodb/shown.c appliers/mongodb/sink.c appliers/mongodb/transaction.c appliers/mongodb/truncate.c
 REDIS := appliers/redis/advice.c appliers/redis/beside.c appliers/redis/checkpoint.c appliers/redis/mapping.c appliers/redis/rules.c appliers/redis/scan.c \
 	appliers/redis/shown.c appliers/redis/sink.c appliers/redis/truncate.c appliers/redis/write.c
-VERIFY := verify/bson.c verify/bson_json.c verify/bson_write.c verify/buckets.c verify/cached.c verify/compare.c verify/contents.c verify/counts.c \
+VERIFY := verify/bson.c verify/bson_json.c verify/bson_read.c verify/bson_write.c verify/buckets.c verify/cached.c verify/compare.c verify/contents.c verify/counts.c \
 	verify/digits.c verify/fence.c verify/hash.c verify/json.c verify/messages.c verify/mysql.c verify/open.c \
 	verify/progress.c verify/recheck.c verify/redis_key.c verify/repair.c verify/report.c verify/resume.c verify/run.c verify/shape.c verify/source.c verify/suspect.c \
 	verify/target_mongodb.c verify/target_redis.c verify/text.c verify/throttle.c verify/total.c verify/watch.c
@@ -126,7 +126,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 # --- unit tests: no servers -----------------------------------------------------------------------------------------------
 
 UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/key_template common/log \
-	record/base64 record/crc32c record/gtid record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
+	record/base64 record/crc32c record/gtid record/holding record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
 	binlog/hold binlog/spill binlog/xa \
@@ -134,7 +134,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/fresh appliers/mongodb/mapping \
 	appliers/redis/mapping appliers/redis/write
-UNIT_TESTS += verify/hash verify/text verify/total
+UNIT_TESTS += verify/bson verify/hash verify/text verify/total
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)

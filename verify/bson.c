@@ -5,18 +5,15 @@
 #include "verify/bson.h"
 
 #include "common/mem.h"
+#include "verify/bson_read.h"
 #include "verify/bson_write.h"
-#include "verify/digits.h"
 #include "verify/source.h"
 #include "verify/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#define DECIMAL_DIGITS 34
-#define DATE_DIGITS 3
 #define DECIMAL_SCALE 30 // digits behind the point at most
 #define DAY_MS 86400000
 #define FLOAT_DIGITS 9
@@ -99,7 +96,7 @@ static void put_temporal(struct buf *out, const struct shape_column *column, str
 {
     int64_t ms;
     struct buf written = {0};
-    if (column->kind != KIND_TIME && column->digits <= DATE_DIGITS && read_date(text, &ms)) {
+    if (column->holding.bson == HELD_DATE && read_date(text, &ms)) {
         buf_char(out, TYPE_DATE);
         bson_put_le(out, (uint64_t)ms, 8);
         return;
@@ -149,10 +146,10 @@ static void put_value(struct buf *out, const struct shape_column *column, const 
     }
     switch (column->kind) {
     case KIND_INTEGER:
-        bson_put_integer(out, text_number(text, room), column->is_narrow);
+        bson_put_integer(out, text_number(text, room), column->holding.bson == HELD_INT32);
         break;
     case KIND_DECIMAL:
-        if (column->precision <= DECIMAL_DIGITS)
+        if (column->holding.bson == HELD_DECIMAL)
             bson_put_decimal(out, text_number(text, room));
         else
             bson_put_string(out, text_number(text, room));
@@ -201,7 +198,7 @@ void bson_put_cell(struct buf *out, const struct shape_column *column, const str
 static bool is_document_key(const struct shape *shape)
 {
     const struct shape_column *first = &shape->columns[shape->key[0]];
-    return shape->n_key > 1 || first->kind == KIND_JSON || first->kind == KIND_VECTOR;
+    return shape->n_key > 1 || first->holding.may_be_array;
 }
 
 void bson_put_key(struct buf *out, const struct shape *shape, const struct cell *key)
@@ -340,99 +337,6 @@ bool bson_put_document(struct bson_found *found, const struct shape *shape, cons
 
 // --- keys of the target ---
 
-// The server's text of a decimal number of that scale.
-static void put_fixed(struct buf *out, const char *text, uint32_t scale)
-{
-    struct digits digits = digits_read(text);
-    long n = (long)digits.n;
-    if (*text == '-')
-        buf_char(out, '-');
-    if (digits.exponent < 0 || n == 0)
-        buf_char(out, '0');
-    for (long i = 0; n > 0 && i <= digits.exponent; i++)
-        buf_char(out, i < n ? digits.text[i] : '0');
-    if (scale)
-        buf_char(out, '.');
-    for (long i = 1; i <= (long)scale; i++) {
-        long at = digits.exponent + i;
-        buf_char(out, n > 0 && at >= 0 && at < n ? digits.text[at] : '0');
-    }
-}
-
-static bool read_decimal(struct buf *out, const struct shape_column *column, struct slice value)
-{
-    char text[BSON_DECIMAL128_STRING];
-    bson_decimal128_t decimal = {.low = bson_get_le(value, 8),
-                                 .high = bson_get_le(slice_of(value.ptr + 8, value.len - 8), 8)};
-    bson_decimal128_to_string(&decimal, text);
-    if (!strchr("-0123456789", *text))
-        return false;
-    put_fixed(out, text, column->kind == KIND_DECIMAL ? column->digits : 0);
-    return true;
-}
-
-static bool read_date_text(struct buf *out, const struct shape_column *column, int64_t ms)
-{
-    char text[40];
-    struct tm tm;
-    time_t seconds = (time_t)((ms - ((ms % 1000) + 1000) % 1000) / 1000);
-    int fraction = (int)(((ms % 1000) + 1000) % 1000);
-    if (!gmtime_r(&seconds, &tm) || tm.tm_year + 1900 > 9999 || tm.tm_year + 1900 < 1)
-        return false;
-    snprintf(text, sizeof text, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-    buf_str(out, text);
-    if (column->kind == KIND_DATE)
-        return true;
-    snprintf(text, sizeof text, " %02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
-    size_t n = column->digits == 0 ? 9 : 10 + column->digits;
-    buf_append(out, text, n < strlen(text) ? n : strlen(text));
-    return true;
-}
-
-// A string or Binary with its length in front.
-static struct slice content_of(struct slice value, size_t head, size_t tail)
-{
-    return value.len < head + tail ? slice_of("", 0)
-                                   : slice_of(value.ptr + head, value.len - head - tail);
-}
-
-static bool read_part(struct buf *out, const struct shape_column *column, uint8_t type,
-                      struct slice value)
-{
-    struct slice text = content_of(value, 4, 1);
-    double v;
-    switch (type) {
-    case TYPE_INT32:
-        buf_printf(out, "%d", (int)(int32_t)(uint32_t)bson_get_le(value, 4));
-        return true;
-    case TYPE_INT64:
-        buf_printf(out, "%lld", (long long)bson_get_le(value, 8));
-        return true;
-    case TYPE_DECIMAL:
-        return read_decimal(out, column, value);
-    case TYPE_DOUBLE:
-        memcpy(&v, value.ptr, sizeof v);
-        buf_printf(out, "%.17g", column->kind == KIND_FLOAT ? (double)(float)v : v);
-        return true;
-    case TYPE_DATE:
-        return read_date_text(out, column, (int64_t)bson_get_le(value, 8));
-    case TYPE_STRING:
-        buf_slice(out, text);
-        if (column->kind == KIND_TIMESTAMP && text.len > 0 && text.ptr[text.len - 1] == 'Z')
-            out->len--;
-        if ((column->kind == KIND_DATETIME || column->kind == KIND_TIMESTAMP) && text.len > 10)
-            out->ptr[10] = ' ';
-        return true;
-    case TYPE_BINARY:
-        if (column->kind == KIND_TEXT && !column->is_raw_utf8)
-            buf_char(out, (char)0xff);
-        buf_slice(out, content_of(value, 5, 0));
-        return true;
-    default:
-        return false;
-    }
-}
-
 // What was read is the column's only if it is written like that again.
 static bool read_cell(const struct shape_column *column, struct slice typed, struct arena *arena,
                       struct cell *cell)
@@ -442,7 +346,7 @@ static bool read_cell(const struct shape_column *column, struct slice typed, str
     *cell = (struct cell){slice_of("", 0), true};
     if (typed.ptr[0] == TYPE_NULL)
         return true;
-    bool good = read_part(&text, column, typed.ptr[0], value);
+    bool good = bson_read_part(&text, column, typed.ptr[0], value);
     *cell = (struct cell){arena_copy(arena, buf_bytes(&text)), false};
     good = good && source_may_hold(column, cell);
     if (good)
@@ -485,7 +389,7 @@ bool bson_put_number(struct buf *out, struct slice typed, bool *is_null)
     *is_null = type == TYPE_NULL;
     if (type != TYPE_INT32 && type != TYPE_INT64 && type != TYPE_DECIMAL && type != TYPE_STRING)
         return false;
-    return read_part(out, &whole, type, slice_of(typed.ptr + 1, typed.len - 1));
+    return bson_read_part(out, &whole, type, slice_of(typed.ptr + 1, typed.len - 1));
 }
 
 // {"_id": value} as libbson prints it, without what stands around the value.

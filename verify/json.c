@@ -31,6 +31,21 @@ void json_put_string(struct buf *out, struct slice text)
     buf_char(out, '"');
 }
 
+void json_squeeze(struct buf *out, struct slice text)
+{
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (!in_string && strchr(" \t\r\n", c) && c)
+            continue;
+        buf_char(out, (char)c);
+        if (c == '\\' && in_string && i + 1 < text.len)
+            buf_char(out, (char)text.ptr[++i]);
+        else if (c == '"')
+            in_string = !in_string;
+    }
+}
+
 // A comma where something stands before it on its level.
 static void separate(struct walk *walk)
 {

@@ -10,6 +10,9 @@
 // Appends it; false where the text is no JSON (what was appended then is of no use).
 bool json_canonical(struct buf *out, struct slice text);
 
+// Appends a JSON text as it stands, but without the spaces between its parts.
+void json_squeeze(struct buf *out, struct slice text);
+
 void json_put_string(struct buf *out, struct slice text);
 
 enum json_type { JSON_IS_NULL, JSON_IS_BOOL, JSON_IS_NUMBER, JSON_IS_STRING, JSON_IS_NESTED };

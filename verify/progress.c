@@ -48,7 +48,7 @@ static void put_shape(struct buf *out, const struct shape *shape)
     for (size_t i = 0; i < shape->n_columns; i++) {
         const struct shape_column *column = &shape->columns[i];
         buf_printf(out, " %s %s %d %d %u %u", column->name, column->collation, (int)column->kind,
-                   column->is_narrow, column->precision, column->digits);
+                   (int)column->holding.bson, column->precision, column->digits);
     }
     for (size_t i = 0; i < shape->n_key; i++)
         buf_printf(out, " %zu", shape->key[i]);

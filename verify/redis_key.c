@@ -64,7 +64,7 @@ void redis_key_put(struct buf *out, const struct key_template *template, const s
     for (size_t i = 0; i < shape->n_key; i++) {
         if (i)
             buf_char(out, ':');
-        if (key[i].is_null) {
+        if (text_is_null(&shape->columns[shape->key[i]], &key[i])) {
             buf_str(out, "%NULL");
             continue;
         }

@@ -7,53 +7,56 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NARROW_BITS 31
 #define REASON_BYTES 256
 
 static const struct {
     const char *type; // information_schema's DATA_TYPE
     enum kind kind;
-    bool is_narrow;
+    enum column_type column;
+    uint8_t name_bytes;
 } types[] = {
-    {"tinyint", KIND_INTEGER, true},
-    {"smallint", KIND_INTEGER, true},
-    {"mediumint", KIND_INTEGER, true},
-    {"int", KIND_INTEGER, true}, // not when unsigned
-    {"bigint", KIND_INTEGER, false},
-    {"year", KIND_INTEGER, true},
-    {"bit", KIND_INTEGER, false}, // as its length says
-    {"decimal", KIND_DECIMAL, false},
-    {"float", KIND_FLOAT, false},
-    {"double", KIND_DOUBLE, false},
-    {"date", KIND_DATE, false},
-    {"datetime", KIND_DATETIME, false},
-    {"timestamp", KIND_TIMESTAMP, false},
-    {"time", KIND_TIME, false},
-    {"char", KIND_TEXT, false},
-    {"varchar", KIND_TEXT, false},
-    {"tinytext", KIND_TEXT, false},
-    {"text", KIND_TEXT, false},
-    {"mediumtext", KIND_TEXT, false},
-    {"longtext", KIND_TEXT, false},
-    {"enum", KIND_TEXT, false},
-    {"set", KIND_TEXT, false},
-    {"binary", KIND_BINARY, false},
-    {"varbinary", KIND_BINARY, false},
-    {"tinyblob", KIND_BINARY, false},
-    {"blob", KIND_BINARY, false},
-    {"mediumblob", KIND_BINARY, false},
-    {"longblob", KIND_BINARY, false},
-    {"json", KIND_JSON, false},
-    {"geometry", KIND_GEOMETRY, false},
-    {"point", KIND_GEOMETRY, false},
-    {"linestring", KIND_GEOMETRY, false},
-    {"polygon", KIND_GEOMETRY, false},
-    {"multipoint", KIND_GEOMETRY, false},
-    {"multilinestring", KIND_GEOMETRY, false},
-    {"multipolygon", KIND_GEOMETRY, false},
-    {"geomcollection", KIND_GEOMETRY, false},
-    {"geometrycollection", KIND_GEOMETRY, false},
-    {"vector", KIND_VECTOR, false},
+    {"tinyint", KIND_INTEGER, COLUMN_TINYINT, 0},
+    {"smallint", KIND_INTEGER, COLUMN_SMALLINT, 0},
+    {"mediumint", KIND_INTEGER, COLUMN_MEDIUMINT, 0},
+    {"int", KIND_INTEGER, COLUMN_INT, 0},
+    {"bigint", KIND_INTEGER, COLUMN_BIGINT, 0},
+    {"year", KIND_INTEGER, COLUMN_YEAR, 0},
+    {"bit", KIND_INTEGER, COLUMN_BIT, 0},
+    {"decimal", KIND_DECIMAL, COLUMN_DECIMAL, 0},
+    {"float", KIND_FLOAT, COLUMN_FLOAT, 0},
+    {"double", KIND_DOUBLE, COLUMN_DOUBLE, 0},
+    {"date", KIND_DATE, COLUMN_DATE, 0},
+    {"datetime", KIND_DATETIME, COLUMN_DATETIME, 0},
+    {"timestamp", KIND_TIMESTAMP, COLUMN_TIMESTAMP, 0},
+    {"time", KIND_TIME, COLUMN_TIME, 0},
+    {"char", KIND_TEXT, COLUMN_CHAR, 0},
+    {"varchar", KIND_TEXT, COLUMN_VARCHAR, 0},
+    {"tinytext", KIND_TEXT, COLUMN_TEXT, 0},
+    {"text", KIND_TEXT, COLUMN_TEXT, 0},
+    {"mediumtext", KIND_TEXT, COLUMN_TEXT, 0},
+    {"longtext", KIND_TEXT, COLUMN_TEXT, 0},
+    {"enum", KIND_TEXT, COLUMN_ENUM, 0},
+    {"set", KIND_TEXT, COLUMN_SET, 0},
+    {"binary", KIND_BINARY, COLUMN_BINARY, 0},
+    {"varbinary", KIND_BINARY, COLUMN_VARBINARY, 0},
+    {"tinyblob", KIND_BINARY, COLUMN_BLOB, 0},
+    {"blob", KIND_BINARY, COLUMN_BLOB, 0},
+    {"mediumblob", KIND_BINARY, COLUMN_BLOB, 0},
+    {"longblob", KIND_BINARY, COLUMN_BLOB, 0},
+    {"json", KIND_JSON, COLUMN_JSON, 0},
+    {"geometry", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"point", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"linestring", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"polygon", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"multipoint", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"multilinestring", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"multipolygon", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"geomcollection", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"geometrycollection", KIND_GEOMETRY, COLUMN_GEOMETRY, 0},
+    {"vector", KIND_VECTOR, COLUMN_VECTOR, 0},
+    {"uuid", KIND_BINARY, COLUMN_BINARY, 16},
+    {"inet6", KIND_BINARY, COLUMN_BINARY, 16},
+    {"inet4", KIND_BINARY, COLUMN_BINARY, 4},
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -107,12 +110,13 @@ static bool take_column(void *into, const struct cell *cells, struct err *err)
     column.is_bit = strcmp(types[type].type, "bit") == 0;
     column.is_year = strcmp(types[type].type, "year") == 0;
     column.is_label = strcmp(types[type].type, "enum") == 0 || strcmp(types[type].type, "set") == 0;
-    column.is_narrow = types[type].is_narrow;
-    if (strcmp(types[type].type, "int") == 0)
-        column.is_narrow = !is_unsigned;
-    if (column.is_bit)
-        column.is_narrow = column.precision <= NARROW_BITS;
+    column.name_bytes = types[type].name_bytes;
     column.digits = number(&cells[column.kind == KIND_DECIMAL ? 4 : 5]);
+    column.holding = holding_of(&(struct column){.type = types[type].column,
+                                                 .is_unsigned = is_unsigned,
+                                                 .length = column.precision, // of a BIT
+                                                 .precision = (uint8_t)column.precision,
+                                                 .scale = (uint8_t)column.digits});
     for (size_t i = 0; i < N_UTF8_CHARSETS; i++)
         column.is_raw_utf8 |= strcmp(column.charset, utf8_charsets[i]) == 0;
     shape->columns = mem_realloc(shape->columns, (shape->n_columns + 1) * sizeof *shape->columns);
@@ -183,13 +187,8 @@ static void take_whole_row(struct shape *shape)
     shape->is_whole_row = true;
     shape->n_key = shape->n_columns;
     shape->key = mem_realloc(shape->key, (shape->n_key + 1) * sizeof *shape->key);
-    for (size_t i = 0; i < shape->n_key; i++) {
-        enum kind kind = shape->columns[i].kind;
+    for (size_t i = 0; i < shape->n_key; i++)
         shape->key[i] = i;
-        if (kind == KIND_JSON || kind == KIND_GEOMETRY || kind == KIND_VECTOR)
-            refuse(shape, "it has no key, and rows cannot be found by the column %s",
-                   shape->columns[i].name);
-    }
 }
 
 static bool read_key(struct mysql *mysql, struct shape *shape, const char *keyless, struct err *err)
@@ -238,6 +237,8 @@ static void write_select(struct shape *shape)
             buf_str(&out, ", ");
         if (column->kind == KIND_TEXT && !column->is_raw_utf8)
             write_converted(&out, buf_cstr(&name));
+        else if (column->name_bytes)
+            buf_printf(&out, "CAST(%s AS BINARY(%u))", buf_cstr(&name), column->name_bytes);
         else
             buf_str(&out, buf_cstr(&name));
         if (column->is_bit)
@@ -331,7 +332,7 @@ static bool same_columns(const struct shape *a, const struct shape *b)
     for (size_t i = 0; same && i < a->n_columns; i++) {
         const struct shape_column *x = &a->columns[i], *y = &b->columns[i];
         same = strcmp(x->name, y->name) == 0 && x->kind == y->kind && x->digits == y->digits &&
-               x->precision == y->precision && x->is_narrow == y->is_narrow &&
+               x->precision == y->precision && x->holding.bson == y->holding.bson &&
                strcmp(x->collation, y->collation) == 0;
     }
     for (size_t i = 0; same && i < a->n_key; i++)

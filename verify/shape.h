@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shape: what a table of the source looks like now, read from information_schema for verify alone,
-// and how its columns are held in the targets: by kind, which is the table of docs/mongodb.md and
-// docs/redis.md as data.
+// and how its columns are held in the targets, by record/holding.h.
 #ifndef TAILRACE_VERIFY_SHAPE_H
 #define TAILRACE_VERIFY_SHAPE_H
 
+#include "record/holding.h"
 #include "record/table_filter.h"
 #include "verify/mysql.h"
 
-// What verify tells apart. In MongoDB, and in Redis and the record:
+// What verify tells apart: how the server prints a value, and how its text is written and read.
 enum kind {
-    KIND_INTEGER,   // int32 where is_narrow, else int64, Decimal128 above; digits
-    KIND_DECIMAL,   // Decimal128, more than 34 digits string; digits with the declared scale
-    KIND_FLOAT,     // the double that is written like it; a number that reads back as it
-    KIND_DOUBLE,    // double; a number that reads back as it
-    KIND_DATE,      // Date, or string where it is no day; 2026-11-21
-    KIND_DATETIME,  // Date up to milliseconds, else string; 2026-11-21T08:15:00.250
-    KIND_TIMESTAMP, // the same with Z
-    KIND_TIME,      // string; -838:59:59
-    KIND_TEXT,      // string, Binary where it is no text; the text
-    KIND_BINARY,    // Binary; base64
-    KIND_JSON,      // sub-document, array, scalar; JSON
-    KIND_GEOMETRY,  // {srid, wkb}
-    KIND_VECTOR,    // array of doubles
+    KIND_INTEGER,
+    KIND_DECIMAL, // digits with the declared scale
+    KIND_FLOAT,
+    KIND_DOUBLE,
+    KIND_DATE,
+    KIND_DATETIME,
+    KIND_TIMESTAMP,
+    KIND_TIME,
+    KIND_TEXT,
+    KIND_BINARY,
+    KIND_JSON,
+    KIND_GEOMETRY,
+    KIND_VECTOR,
 };
 
 struct shape_column {
@@ -30,13 +30,15 @@ struct shape_column {
     char *charset;   // "" = none
     char *collation; // "" = none
     enum kind kind;
+    struct holding holding;
     bool is_bit;
     bool is_year;
     bool is_label;    // ENUM, SET: ordered by number, not by text
-    bool is_narrow;   // all its integers fit int32
     bool is_raw_utf8; // its texts come as UTF-8 already
     uint32_t precision;
     uint32_t digits; // of the fraction
+    uint32_t
+        name_bytes; // UUID, INET6, INET4: the server shows a text, everybody else has bytes; 0: no
 };
 
 struct shape {

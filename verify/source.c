@@ -37,8 +37,9 @@ bool source_may_hold(const struct shape_column *column, const struct cell *cell)
     case KIND_TIMESTAMP:
     case KIND_TIME:
         return cell->text.len <= 32 && consists_of(cell->text, "-:. 0123456789");
-    case KIND_TEXT:
     case KIND_BINARY:
+        return !column->name_bytes || cell->text.len == column->name_bytes;
+    case KIND_TEXT:
     case KIND_JSON:
     case KIND_GEOMETRY:
     case KIND_VECTOR:
@@ -79,7 +80,10 @@ static void put_literal(struct buf *out, const struct shape_column *column, cons
     case KIND_JSON:
     case KIND_GEOMETRY:
     case KIND_VECTOR:
+        buf_str(out, column->name_bytes ? "CAST(" : "");
         mysql_hex(out, cell->text);
+        if (column->name_bytes)
+            buf_printf(out, " AS BINARY(%u))", column->name_bytes);
         break;
     }
 }
@@ -95,7 +99,9 @@ static void put_name(struct buf *out, const struct shape_column *column)
 static void put_equal(struct buf *out, const struct shape_column *column, const struct cell *cell)
 {
     struct slice bytes;
-    if (cell->is_null) {
+    if (column->kind == KIND_JSON) { // the document null is NULL to everybody else
+        buf_str(out, "TRUE");        // whoever asked compares it
+    } else if (cell->is_null) {
         put_name(out, column);
         buf_str(out, " IS NULL");
     } else if (column->kind == KIND_TEXT && text_is_bad(column, cell, &bytes)) {
@@ -103,9 +109,8 @@ static void put_equal(struct buf *out, const struct shape_column *column, const 
         put_name(out, column);
         buf_str(out, " AS BINARY) = ");
         mysql_hex(out, bytes);
-    } else if (column->kind == KIND_JSON || column->kind == KIND_GEOMETRY ||
-               column->kind == KIND_VECTOR) {
-        put_name(out, column); // whoever asked compares it
+    } else if (column->kind == KIND_GEOMETRY || column->kind == KIND_VECTOR) {
+        put_name(out, column); // likewise
         buf_str(out, " IS NOT NULL");
     } else {
         put_name(out, column);
@@ -230,8 +235,32 @@ bool source_scan(const struct source_scan *scan, struct source_place *place, str
 
 // --- lookup ---
 
+// A key of one column whose values are literals without more ado: the server takes a list in half
+// the time.
+static bool has_list(const struct shape *shape)
+{
+    const struct shape_column *first = &shape->columns[shape->key[0]];
+    return shape->n_key == 1 && !shape->is_whole_row &&
+           (first->kind == KIND_INTEGER || (first->kind == KIND_BINARY && !first->name_bytes));
+}
+
+static void put_list(struct buf *sql, const struct shape *shape, const struct cell *keys, size_t n)
+{
+    const struct shape_column *first = &shape->columns[shape->key[0]];
+    put_name(sql, first);
+    for (size_t k = 0; k < n; k++) {
+        buf_str(sql, k ? "," : " IN (");
+        put_literal(sql, first, &keys[k]);
+    }
+    buf_char(sql, ')');
+}
+
 static void put_keys(struct buf *sql, const struct shape *shape, const struct cell *keys, size_t n)
 {
+    if (has_list(shape)) {
+        put_list(sql, shape, keys, n);
+        return;
+    }
     for (size_t k = 0; k < n; k++) {
         buf_str(sql, k ? " OR (" : "(");
         for (size_t i = 0; i < shape->n_key; i++) {

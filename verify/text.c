@@ -136,13 +136,17 @@ float text_vector_item(struct slice floats, size_t i)
     return f;
 }
 
-static void put_vector(struct buf *out, struct slice floats)
+// Each number with the digits that it is named by, or with as many as name any.
+static void put_vector(struct buf *out, struct slice floats, bool is_short)
 {
     buf_char(out, '[');
     for (size_t i = 0; i < floats.len / 4; i++) {
         if (i)
             buf_char(out, ',');
-        put_digits(out, (double)text_vector_item(floats, i), FLOAT_DIGITS);
+        if (is_short)
+            text_put_float(out, text_vector_item(floats, i));
+        else
+            put_digits(out, (double)text_vector_item(floats, i), FLOAT_DIGITS);
     }
     buf_char(out, ']');
 }
@@ -201,22 +205,21 @@ static void put_content(struct buf *out, const struct shape_column *column, stru
         put_geometry(out, text);
         break;
     case KIND_VECTOR:
-        put_vector(out, text);
+        put_vector(out, text, false);
         break;
     }
 }
 
-// A JSON document that is null is not told from NULL by a record, nor by what is made of it.
-static bool is_null_document(const struct shape_column *column, const struct cell *cell)
+bool text_is_null(const struct shape_column *column, const struct cell *cell)
 {
-    return column->kind == KIND_JSON && slice_eq_str(cell->text, "null");
+    return cell->is_null || (column->kind == KIND_JSON && slice_eq_str(cell->text, "null"));
 }
 
 void text_put_cell(struct buf *out, const struct shape_column *column, const struct cell *cell,
                    enum text_form form)
 {
     struct slice bytes;
-    if (cell->is_null || is_null_document(column, cell)) {
+    if (text_is_null(column, cell)) {
         canon_put(out, CANON_NULL, slice_of("", 0));
         return;
     }
@@ -363,23 +366,14 @@ static void take_member(void *into, struct slice name, enum json_type type, stru
 // The type that a member of that column has.
 static bool has_type(const struct shape_column *column, enum json_type type)
 {
-    switch (column->kind) {
-    case KIND_INTEGER:
-    case KIND_FLOAT:
-    case KIND_DOUBLE:
+    switch (column->holding.json) {
+    case HELD_NUMBER:
         return type == JSON_IS_NUMBER;
-    case KIND_DECIMAL:
-    case KIND_DATE:
-    case KIND_DATETIME:
-    case KIND_TIMESTAMP:
-    case KIND_TIME:
-    case KIND_TEXT:
-    case KIND_BINARY:
+    case HELD_QUOTED:
         return type == JSON_IS_STRING;
-    case KIND_GEOMETRY:
-    case KIND_VECTOR:
+    case HELD_NESTED:
         return type == JSON_IS_NESTED;
-    case KIND_JSON:
+    case HELD_ANY:
         return true;
     }
     return false;
@@ -437,7 +431,8 @@ void text_put_double(struct buf *out, double v)
     number_write_double(out, v);
 }
 
-// As an entry's content, but numbers with the digits that they are named by.
+// As an entry's content, but numbers with the digits that they are named by, and JSON as the server
+// writes it.
 void text_put_part(struct buf *out, const struct shape_column *column, const struct cell *cell)
 {
     struct slice bytes;
@@ -445,13 +440,48 @@ void text_put_part(struct buf *out, const struct shape_column *column, const str
         text_put_float(out, (float)read_double(cell->text));
     else if (column->kind == KIND_DOUBLE)
         text_put_double(out, read_double(cell->text));
+    else if (column->kind == KIND_VECTOR)
+        put_vector(out, cell->text, true);
+    else if (column->kind == KIND_JSON)
+        json_squeeze(out, cell->text);
     else if (column->kind == KIND_TEXT && text_is_bad(column, cell, &bytes))
         put_bytes_object(out, bytes);
     else
         put_content(out, column, cell->text);
 }
 
-// Writes what the server would print for the text into `out`.
+// {"srid":0,"wkb":"…"} as the server stores it.
+static void take_geometry(void *into, struct slice name, enum json_type type, struct slice content)
+{
+    struct buf *out = into;
+    char digits[24];
+    (void)type;
+    if (slice_eq_str(name, "srid")) {
+        slice_to_str(digits, sizeof digits, content);
+        uint32_t srid = (uint32_t)strtoul(digits, NULL, 10);
+        for (int i = 0; i < SRID_BYTES; i++)
+            buf_char(out, (char)(srid >> (8 * i) & 0xff));
+    } else {
+        read_base64(out, content);
+    }
+}
+
+static void read_floats(struct buf *out, struct slice text)
+{
+    for (size_t i = 1, start = 1; i < text.len; i++) {
+        if (text.ptr[i] != ',' && text.ptr[i] != ']')
+            continue;
+        float v = read_float(slice_of(text.ptr + start, i - start));
+        uint32_t bits;
+        memcpy(&bits, &v, sizeof bits);
+        for (int k = 0; i > start && k < 4; k++)
+            buf_char(out, (char)(bits >> (8 * k) & 0xff));
+        start = i + 1;
+    }
+}
+
+// Writes what the server would print for the text into `out`. What it was not written from by
+// text_put_part is found out by the caller.
 static void read_part(struct buf *out, const struct shape_column *column, struct slice text)
 {
     switch (column->kind) {
@@ -469,6 +499,12 @@ static void read_part(struct buf *out, const struct shape_column *column, struct
     case KIND_BINARY:
         read_base64(out, text);
         break;
+    case KIND_GEOMETRY:
+        json_each_member(text, take_geometry, out);
+        break;
+    case KIND_VECTOR:
+        read_floats(out, text);
+        break;
     case KIND_INTEGER:
     case KIND_DECIMAL:
     case KIND_DOUBLE:
@@ -476,8 +512,6 @@ static void read_part(struct buf *out, const struct shape_column *column, struct
     case KIND_TIME:
     case KIND_TEXT:
     case KIND_JSON:
-    case KIND_GEOMETRY:
-    case KIND_VECTOR:
         buf_slice(out, text);
         break;
     }
@@ -525,13 +559,6 @@ bool text_read_part(const struct shape_column *column, struct slice text, struct
     return good;
 }
 
-static bool is_bare(const struct shape_column *column)
-{
-    return column->kind == KIND_INTEGER || column->kind == KIND_FLOAT ||
-           column->kind == KIND_DOUBLE || column->kind == KIND_JSON ||
-           column->kind == KIND_GEOMETRY || column->kind == KIND_VECTOR;
-}
-
 // To the byte as the publisher writes it: it is given to tailrace-snapshot.
 void text_put_record_key(struct buf *out, const struct shape *shape, const struct cell *key)
 {
@@ -543,12 +570,13 @@ void text_put_record_key(struct buf *out, const struct shape *shape, const struc
         json_write_string(out, slice_of_str(column->name));
         buf_char(out, ':');
         buf_clear(&part);
-        if (key[i].is_null)
+        bool is_null = text_is_null(column, &key[i]);
+        if (is_null)
             buf_str(&part, "null");
         else
             text_put_part(&part, column, &key[i]);
         bool is_bad = column->kind == KIND_TEXT && text_is_bad(column, &key[i], &bytes);
-        if (key[i].is_null || is_bad || is_bare(column))
+        if (is_null || is_bad || column->holding.json != HELD_QUOTED)
             buf_slice(out, buf_bytes(&part));
         else
             json_write_string(out, buf_bytes(&part));
@@ -575,7 +603,12 @@ static void take_key_member(void *into, struct slice name, enum json_type type,
         if (shape->key[i] != column)
             continue;
         reader->n_found++;
-        if (type == JSON_IS_NULL)
+        if (shape->columns[column].kind == KIND_JSON && type == JSON_IS_STRING) {
+            struct buf quoted = {0};
+            json_put_string(&quoted, content);
+            reader->key[i] = (struct cell){arena_copy(reader->arena, buf_bytes(&quoted)), false};
+            buf_deinit(&quoted);
+        } else if (type == JSON_IS_NULL)
             reader->key[i] = (struct cell){slice_of("", 0), true};
         else
             reader->is_good &=

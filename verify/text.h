@@ -19,6 +19,10 @@ enum text_form {
 void text_put_cell(struct buf *out, const struct shape_column *column, const struct cell *cell,
                    enum text_form form);
 
+// NULL to everybody but the server: NULL, and the JSON document null, which a record does not tell
+// from it.
+bool text_is_null(const struct shape_column *column, const struct cell *cell);
+
 // What a field of a hash is, as an entry.
 void text_put_field(struct buf *out, const struct shape_column *column, struct slice text);
 

@@ -5,6 +5,7 @@
 #include "appliers/mongodb/mapping.h"
 
 #include "common/buf.h"
+#include "record/holding.h"
 #include "record/number_text.h"
 #include "record/temporal_text.h"
 
@@ -18,7 +19,6 @@
 #define DECIMAL128_EXPONENT 6000
 #define DOUBLE_DIGITS 17 // as many name any double
 #define DOUBLE_EXPONENT 308
-#define DATE_DIGITS 3 // a BSON date counts milliseconds
 #define NUMBER_TEXT_MAX 80
 
 static bool too_large(struct err *err)
@@ -84,43 +84,6 @@ static double widen_float(float f)
     return strtod(buf_cstr(&text), NULL);
 }
 
-// Whether all values of the column fit int32.
-static bool is_int32(const struct column *column)
-{
-    switch (column->type) {
-    case COLUMN_TINYINT:
-    case COLUMN_SMALLINT:
-    case COLUMN_MEDIUMINT:
-    case COLUMN_YEAR:
-    case COLUMN_ENUM: // its number, where the labels are unknown
-        return true;
-    case COLUMN_INT:
-        return !column->is_unsigned;
-    case COLUMN_BIT:
-        return column->length < 32;
-    case COLUMN_BIGINT:
-    case COLUMN_FLOAT:
-    case COLUMN_DOUBLE:
-    case COLUMN_DECIMAL:
-    case COLUMN_DATE:
-    case COLUMN_DATETIME:
-    case COLUMN_TIMESTAMP:
-    case COLUMN_TIME:
-    case COLUMN_CHAR:
-    case COLUMN_VARCHAR:
-    case COLUMN_TEXT:
-    case COLUMN_SET:
-    case COLUMN_BINARY:
-    case COLUMN_VARBINARY:
-    case COLUMN_BLOB:
-    case COLUMN_JSON:
-    case COLUMN_GEOMETRY:
-    case COLUMN_VECTOR:
-        return false;
-    }
-    return false;
-}
-
 static bool is_leap(unsigned year)
 {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -144,11 +107,12 @@ static int64_t days_since_1970(const struct temporal *time)
     return 365 * year + leap_days + (153 * month + 2) / 5 + time->day - 1 - 719468;
 }
 
-static bool put_temporal(bson_t *doc, struct slice name, const struct value *value, struct err *err)
+static bool put_temporal(bson_t *doc, struct slice name, const struct column *column,
+                         const struct value *value, struct err *err)
 {
     const struct temporal *time = &value->time;
     char text[TEMPORAL_TEXT_MAX];
-    if (value->kind == VALUE_TIME || time->digits > DATE_DIGITS || !is_real(time))
+    if (holding_of(column).bson != HELD_DATE || !is_real(time))
         return put_text(doc, name, slice_of(text, temporal_text_write(text, value->kind, time)),
                         err);
     int64_t seconds =
@@ -472,21 +436,21 @@ static bool put_value(bson_t *doc, struct slice name, const struct column *colum
     case VALUE_NULL:
         return bson_append_null(doc, (const char *)name.ptr, (int)name.len) || too_large(err);
     case VALUE_INT:
-        return put_i64(doc, name, value->i, is_int32(column), err);
+        return put_i64(doc, name, value->i, holding_is_narrow(column), err);
     case VALUE_UINT:
-        return put_u64(doc, name, value->u, is_int32(column), err);
+        return put_u64(doc, name, value->u, holding_is_narrow(column), err);
     case VALUE_FLOAT:
         return put_double(doc, name, widen_float(value->f), err);
     case VALUE_DOUBLE:
         return put_double(doc, name, value->d, err);
     case VALUE_DECIMAL:
-        return column->precision > DECIMAL128_DIGITS ? put_text(doc, name, value->text, err)
-                                                     : put_decimal(doc, name, value->text, err);
+        return holding_of(column).bson == HELD_DECIMAL ? put_decimal(doc, name, value->text, err)
+                                                       : put_text(doc, name, value->text, err);
     case VALUE_DATE:
     case VALUE_DATETIME:
     case VALUE_TIMESTAMP:
     case VALUE_TIME:
-        return put_temporal(doc, name, value, err);
+        return put_temporal(doc, name, column, value, err);
     case VALUE_TEXT:
         return put_text(doc, name, value->text.len ? value->text : slice_of_str(""), err);
     case VALUE_BAD_TEXT:
@@ -524,18 +488,12 @@ static bool put_column(bson_t *doc, struct slice name, const struct column *colu
     return true;
 }
 
-// MongoDB takes anything but an array as _id.
-static bool may_be_array(const struct column *column)
-{
-    return column->type == COLUMN_JSON || column->type == COLUMN_VECTOR;
-}
-
 bool mapping_append_id(bson_t *doc, const struct table *table, const struct value *row,
                        struct err *err)
 {
     const struct column *first = &table->columns[table->key[0]];
     bson_t child;
-    if (table->n_key == 1 && !may_be_array(first))
+    if (table->n_key == 1 && !holding_of(first).may_be_array)
         return put_column(doc, slice_of_str("_id"), first, &row[table->key[0]], err);
     bool done = true;
     bson_append_document_begin(doc, "_id", 3, &child);
@@ -550,7 +508,7 @@ bool mapping_append_id(bson_t *doc, const struct table *table, const struct valu
 
 static bool is_whole_key(const struct table *table, size_t i)
 {
-    return table->n_key == 1 && table->key[0] == i && !may_be_array(&table->columns[i]);
+    return table->n_key == 1 && table->key[0] == i && !holding_of(&table->columns[i]).may_be_array;
 }
 
 bool mapping_append_row(bson_t *doc, const struct table *table, const struct value *row,

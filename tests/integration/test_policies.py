@@ -118,16 +118,16 @@ def test_refresh_never_creates(pipeline):
     with Load(pipeline.database, rows=10) as load:
         pipeline.start_publisher()
         pipeline.start_applier("redis")
-        key, deadline, rounds, refreshed = f"{pipeline.name}:t:5", time.monotonic() + 5, 0, 0
-        while time.monotonic() < deadline:
+        key, deadline, refreshed = f"{pipeline.name}:t:5", time.monotonic() + 30, 0
+        while refreshed < 20:
+            assert time.monotonic() < deadline, f"refreshed {refreshed} times"
             pipeline.redis.hset(key, mapping={"id": 5, "n": -1, "text": "mine"})
             time.sleep(0.02)
             refreshed += pipeline.redis.hget(key, "n") != b"-1"
             pipeline.redis.delete(key)
-            rounds += 1
             for _ in range(20):
                 assert not pipeline.redis.exists(key)
-        assert refreshed > 5 and load.transactions > 100, f"{refreshed} of {rounds}"
+        assert load.transactions > 20
 
 
 def test_refresh_with_partial_images_and_truncation(pipeline):

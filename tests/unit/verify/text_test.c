@@ -13,8 +13,20 @@ static struct cell cell(const char *text)
 
 static struct shape_column column_of(enum kind kind)
 {
-    return (struct shape_column){
-        .name = "c", .charset = "utf8mb4", .collation = "", .kind = kind, .is_raw_utf8 = true};
+    static const enum column_type types[] = {
+        [KIND_INTEGER] = COLUMN_INT,         [KIND_DECIMAL] = COLUMN_DECIMAL,
+        [KIND_FLOAT] = COLUMN_FLOAT,         [KIND_DOUBLE] = COLUMN_DOUBLE,
+        [KIND_DATE] = COLUMN_DATE,           [KIND_DATETIME] = COLUMN_DATETIME,
+        [KIND_TIMESTAMP] = COLUMN_TIMESTAMP, [KIND_TIME] = COLUMN_TIME,
+        [KIND_TEXT] = COLUMN_VARCHAR,        [KIND_BINARY] = COLUMN_BINARY,
+        [KIND_JSON] = COLUMN_JSON,           [KIND_GEOMETRY] = COLUMN_GEOMETRY,
+        [KIND_VECTOR] = COLUMN_VECTOR};
+    return (struct shape_column){.name = "c",
+                                 .charset = "utf8mb4",
+                                 .collation = "",
+                                 .kind = kind,
+                                 .holding = holding_of(&(struct column){.type = types[kind]}),
+                                 .is_raw_utf8 = true};
 }
 
 static void assert_entry(struct buf *row, enum canon_tag tag, const char *content)
@@ -141,8 +153,18 @@ static void test_utf8(void **state)
 }
 
 static struct shape_column pair_columns[] = {
-    {.name = "id", .charset = "", .collation = "", .kind = KIND_INTEGER, .is_raw_utf8 = true},
-    {.name = "s", .charset = "utf8mb4", .collation = "", .kind = KIND_TEXT, .is_raw_utf8 = true},
+    {.name = "id",
+     .charset = "",
+     .collation = "",
+     .kind = KIND_INTEGER,
+     .holding = {HELD_INT32, HELD_NUMBER, false},
+     .is_raw_utf8 = true},
+    {.name = "s",
+     .charset = "utf8mb4",
+     .collation = "",
+     .kind = KIND_TEXT,
+     .holding = {HELD_STRING, HELD_QUOTED, false},
+     .is_raw_utf8 = true},
 };
 static size_t pair_key[] = {1, 0};
 static const struct shape pair = {
