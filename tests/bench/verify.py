@@ -36,15 +36,18 @@ class Bench:
         self.addresses = servers.addresses("mysql", "mongodb", "redis")
         self.runner = Runner(DIRECTORY, stack)
         self.config = str(DIRECTORY / "tailrace.conf")
+        self.cache_config = str(DIRECTORY / "cache.conf")
         self.workload = Workload(self.addresses["mysql"], stack / "mysql/data", ROWS // 2)
         self.workload.rows = ROWS
         self.figures = {}
 
     def prepare(self):
         """The table by sysbench; its copies are written here, as the appliers would write them."""
-        write_config(self.config, config(
-            stages.SOURCE, {**self.addresses, "kafka": NO_KAFKA}, source={"tls": "off"},
-            tables={"include": "sbtest.sbtest1"}))
+        options = config(stages.SOURCE, {**self.addresses, "kafka": NO_KAFKA}, source={"tls": "off"},
+                         tables={"include": "sbtest.sbtest1"})
+        write_config(self.config, options)
+        options["redis"]["policy"] = "refresh"
+        write_config(self.cache_config, options)
         say(f"{ROWS} rows")
         self.workload.prepare()
         documents = servers.mongodb(self.addresses["mongodb"]).sbtest.sbtest1
@@ -71,6 +74,11 @@ class Bench:
                     [binary("tailrace-verify"), "-c", self.config, "--target", target], ROWS))
                 self._keep(f"limit: both read, {target}", self.runner.limit(
                     "verify_limit", mysql.hostname, mysql.port, *arguments, rows=ROWS))
+            state = str(DIRECTORY / "state")
+            self._keep("the same with --resume, mongodb", self.runner.ours(
+                [binary("tailrace-verify"), "-c", self.config, "--target", "mongodb", "--resume", state], ROWS))
+            self._keep("redis as a cache with all rows", self.runner.ours(
+                [binary("tailrace-verify"), "-c", self.cache_config, "--target", "redis"], ROWS))
 
     def report(self):
         """Lines with the median of each; True when it is what is wanted."""
