@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Redis as a target: hashes or JSON strings, a key a row (docs/redis.md). All tables are read
 // in one SCAN of the keys; while the rows of one page are taken, the next page and its rows are
-// already asked for.
+// already asked for. A page has fewer keys where the rows are large: the server keeps the answers
+// to all that it was asked.
 #define _POSIX_C_SOURCE 200809L
 #include "common/clock.h"
 #include "common/mem.h"
@@ -17,8 +18,9 @@
 #include <strings.h>
 #include <sys/time.h>
 
-#define PAGE_KEYS "1000"
-#define LOOKUP_KEYS 1000
+#define KEYS_MOST 1000               // that are asked for at once
+#define KEYS_BYTES ((size_t)4 << 20) // of their rows, about
+#define KEYS_FIRST 16
 #define GROUP_BYTES 300
 #define KEY_BYTES 1024
 
@@ -28,6 +30,7 @@ struct target {
     bool is_cache; // [redis] policy refresh or invalidate
     bool has_ttl;  // [redis] ttl
     struct key_template template;
+    size_t row_bytes; // of the last rows, on average
     struct buf row;
     struct buf guard;
     char group[GROUP_BYTES];
@@ -135,6 +138,7 @@ static bool open_target(const struct config *config, struct target **target, str
 {
     const struct config_redis *redis = &config->redis;
     struct target *made = mem_zalloc(sizeof *made);
+    made->row_bytes = KEYS_BYTES / KEYS_FIRST;
     struct timeval timeout = {.tv_sec = (time_t)(redis->timeout_ms / 1000),
                               .tv_usec = (suseconds_t)(redis->timeout_ms % 1000) * 1000};
     snprintf(made->group, sizeof made->group, "%s.apply.redis", config->source.name);
@@ -268,6 +272,27 @@ static bool read_key(const struct target *target, const struct shape *shape, str
     return redis_key_read(&target->template, shape, key, arena, cells);
 }
 
+// --- how many at once ---
+
+static size_t bytes_of(const redisReply *reply)
+{
+    size_t bytes = reply->len;
+    for (size_t i = 0; i < reply->elements; i++)
+        bytes += reply->element[i]->len;
+    return bytes;
+}
+
+static void note_row(struct target *target, const redisReply *reply)
+{
+    target->row_bytes += bytes_of(reply) / 8 - target->row_bytes / 8;
+}
+
+static size_t keys_at_once(const struct target *target)
+{
+    size_t n = KEYS_BYTES / (target->row_bytes + 1);
+    return n < 1 ? 1 : n < KEYS_MOST ? n : KEYS_MOST;
+}
+
 // --- scan ---
 
 struct prefix {
@@ -337,8 +362,10 @@ static size_t find_table(const struct scan_state *state, struct slice key)
 
 static bool add_scan(struct scan_state *state, struct slice cursor, struct err *err)
 {
+    char count[24];
+    snprintf(count, sizeof count, "%zu", keys_at_once(state->reading.target));
     struct slice words[] = {slice_of_str("SCAN"),  cursor,
-                            slice_of_str("COUNT"), slice_of_str(PAGE_KEYS),
+                            slice_of_str("COUNT"), slice_of_str(count),
                             slice_of_str("MATCH"), state->pattern};
     return add(state->reading.target, state->pattern.len ? 6 : 4, words, err);
 }
@@ -385,6 +412,7 @@ static bool take_page(struct scan_state *state, const struct page *page, struct 
             continue;
         if (!next_reply(state->reading.target, &reply, err))
             return false;
+        note_row(state->reading.target, reply);
         bool done =
             take_row(&state->reading, page->tables[i], text_of(keys->element[i]), reply, err);
         freeReplyObject(reply);
@@ -514,8 +542,8 @@ static bool lookup(struct target *target, const struct shape *shape, const struc
 {
     const struct shape_list list = {(struct shape *)(uintptr_t)shape, 1};
     const struct reading reading = {target, &list, fn, into};
-    for (size_t i = 0; i < n_keys; i += LOOKUP_KEYS) {
-        size_t n = n_keys - i < LOOKUP_KEYS ? n_keys - i : LOOKUP_KEYS;
+    for (size_t i = 0, n; i < n_keys; i += n) {
+        n = keys_at_once(target) < n_keys - i ? keys_at_once(target) : n_keys - i;
         for (size_t k = 0; k < n; k++)
             if (!add_read(target, keys[i + k], err))
                 return false;
@@ -523,6 +551,7 @@ static bool lookup(struct target *target, const struct shape *shape, const struc
             redisReply *reply;
             if (!next_reply(target, &reply, err))
                 return false;
+            note_row(target, reply);
             bool done = take_row(&reading, 0, keys[i + k], reply, err);
             freeReplyObject(reply);
             if (!done)
