@@ -230,9 +230,9 @@ static bool goes_on(const struct rebuild *rebuild)
 
 static bool print_plan(struct rebuild *rebuild, struct err *err)
 {
+    const char *plan = rebuild->beside.plan;
     printf("applier %s: group %s, rebuilds %zu tables (%.*s)\n", rebuild->offsets.driver->name,
-           rebuild->offsets.group, rebuild->n_topics,
-           (int)(strrchr(rebuild->beside.plan, ':') - rebuild->beside.plan), rebuild->beside.plan);
+           rebuild->offsets.group, rebuild->n_topics, (int)(strstr(plan, " format=") - plan), plan);
     if (goes_on(rebuild))
         printf("goes on with what is filled already\n");
     else if (rebuild->found.phase != BESIDE_NONE)
