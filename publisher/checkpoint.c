@@ -45,11 +45,17 @@ void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint)
         buf_str(out, ",\"counts\":");
         json_write_string(out, buf_bytes(&checkpoint->counts));
     }
+    if (!gtid_set_is_empty(&checkpoint->shown)) {
+        buf_str(out, ",\"shown\":\"");
+        gtid_set_write(out, &checkpoint->shown);
+        buf_char(out, '"');
+    }
     buf_char(out, '}');
 }
 
 void checkpoint_deinit(struct checkpoint *checkpoint)
 {
+    gtid_set_deinit(&checkpoint->shown);
     position_deinit(&checkpoint->position);
     buf_deinit(&checkpoint->counts);
 }
@@ -68,6 +74,14 @@ void checkpoint_topic_write(struct buf *out, const struct checkpoint_topic *topi
     buf_str(out, ",\"table\":");
     json_write_string(out, slice_of_str(topic->table));
     buf_char(out, '}');
+}
+
+static bool read_shown(struct checkpoint *checkpoint, yajl_val tree, struct err *err)
+{
+    const char *shown = tree_text(tree, "shown");
+    gtid_set_deinit(&checkpoint->shown);
+    return !shown || gtid_set_parse(&checkpoint->shown, slice_of_str(shown), err) ||
+           err_set(err, ERR_CORRUPT, "\"shown\" is no GTID set");
 }
 
 static bool read_checkpoint(struct checkpoint *checkpoint, yajl_val tree, struct slice value,
@@ -91,7 +105,7 @@ static bool read_checkpoint(struct checkpoint *checkpoint, yajl_val tree, struct
     buf_clear(&checkpoint->counts);
     buf_str(&checkpoint->counts, counts ? counts : "");
     position_deinit(&checkpoint->position);
-    return position_read(&checkpoint->position, value, err);
+    return read_shown(checkpoint, tree, err) && position_read(&checkpoint->position, value, err);
 }
 
 static void topic_deinit(struct checkpoint_topic *topic)

@@ -10,6 +10,7 @@
 //          "transaction":"GTID, or file:pos","counts":"shop.a.b=3,shop.a.c=1"
 //         at-least-once also the publisher's number, see rival.h: "epoch":3
 //         with XA transactions that are prepared: "pending":[…], see record/pending.h
+//         while rows of a snapshot may show transactions behind the position: "shown":"GTIDs"
 //   key   {"kind":"topic","topic":"shop.a.b"}
 //   value {"version":1,"partitions":8,"db":"a","table":"b"}
 // and those of snapshots (snapshot_log.h).
@@ -36,6 +37,7 @@ struct checkpoint {
     char instance[CHECKPOINT_INSTANCE_BYTES];
     char transaction[CHECKPOINT_TRANSACTION_BYTES]; // that position.rows are of; "" = none
     struct buf counts;                              // "topic=n,…"; empty: not counted
+    struct gtid_set shown; // that published rows of a snapshot may show, behind the position
 };
 
 void checkpoint_deinit(struct checkpoint *checkpoint);

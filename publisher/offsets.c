@@ -50,6 +50,7 @@ static bool open_source(struct offsets *offsets, const struct config *config, st
     const struct checkpoint_log *log = &offsets->log;
     if (!pick_open(&offsets->pick, config, err))
         return false;
+    offsets->pick.shown = log->found ? &log->last.shown : NULL;
     if (!pick_choose(&offsets->pick, log->found ? &log->last.position : NULL, &offsets->source,
                      err))
         offsets->source = pick_first(&offsets->pick);

@@ -121,24 +121,45 @@ static bool is_behind(struct pick_server *one, const struct pick_server *other, 
 
 // A server without what is published goes on with another history, or is behind: what it has
 // besides does not count.
-static bool counts(const struct pick_server *one, const struct position *position)
+static bool counts(const struct pick *pick, const struct pick_server *one,
+                   const struct position *position)
 {
     struct buf gap = {0};
     if (position)
         server_lacks(&one->server, &position->executed, &gap);
+    if (pick->shown)
+        server_lacks(&one->server, pick->shown, &gap);
     bool has_all = gap.len == 0;
     buf_deinit(&gap);
     return has_all;
+}
+
+// A row that was copied from a primary may show what died with it.
+static bool has_shown(const struct pick *pick, struct pick_server *one)
+{
+    struct buf gap = {0};
+    if (pick->shown)
+        server_lacks(&one->server, pick->shown, &gap);
+    bool has = gap.len == 0;
+    if (!has)
+        err_set(&one->err, one->server.is_replica ? ERR_RETRY : ERR_REFUSED,
+                "%s: rows of a snapshot that are published show transactions which this server %s "
+                "executed: %s; connect to the one that has, or start over with `tailrace offsets "
+                "reset publisher --to earliest` and copy the tables again with `tailrace snapshot`",
+                wire_name(one->wire), one->server.is_replica ? "has not" : "never", buf_cstr(&gap));
+    buf_deinit(&gap);
+    return has;
 }
 
 // Sets its err where it is not the one.
 static bool is_good(struct pick *pick, struct pick_server *one, const struct position *position)
 {
     struct buf gap = {0};
-    bool good = !position || server_has(one->wire, &one->server, position, &one->err);
+    bool good = (!position || server_has(one->wire, &one->server, position, &one->err)) &&
+                has_shown(pick, one);
     for (size_t i = 0; good && i < pick->hosts.n; i++) {
         const struct pick_server *other = &pick->servers[i];
-        if (other == one || !other->wire || !counts(other, position) ||
+        if (other == one || !other->wire || !counts(pick, other, position) ||
             !is_behind(one, other, &gap))
             continue;
         good = err_set(&one->err, one->server.is_replica ? ERR_RETRY : ERR_REFUSED,

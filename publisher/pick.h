@@ -2,7 +2,8 @@
 // Pick: which server of [source] host is read from.
 //
 // The rule: of those that answer and are set up for it, the first in the order of the list that has
-// all that the position holds and all that the others have which hold it as well. So a replica that
+// all that the position holds (and all that rows of a snapshot show, which are published) and all
+// that the others have which hold it as well. So a replica that
 // is behind, or an old primary that came back without what its successor wrote, is never taken in
 // place of a newer one, and what nobody has any more is not passed over. What a replica has by
 // itself does not count against a primary. With one server in the list there is nothing to choose,
@@ -24,6 +25,7 @@ struct pick_server {
 };
 
 struct pick {
+    const struct gtid_set *shown; // what it has to have as well; borrowed, NULL: nothing
     struct hosts hosts;
     struct pick_server servers[HOSTS_MAX];
 };

@@ -49,6 +49,7 @@ static void fill_checkpoint(struct session *session, const struct position *posi
     if (position->rows == 0 || session->transaction[0]) // else it is another server's yet
         memcpy(checkpoint->position.server_uuid, session->server.uuid, sizeof session->server.uuid);
     fill_transaction(session, checkpoint);
+    gtid_set_subtract(&checkpoint->shown, &position->executed);
     memcpy(checkpoint->instance, session->run->instance, sizeof checkpoint->instance);
     checkpoint->epoch = session->rival ? session->run->epoch : session->log.last.epoch;
 }

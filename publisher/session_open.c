@@ -157,6 +157,7 @@ bool session_choose_server(struct session *session, struct err *err)
 {
     const struct checkpoint_log *log = &session->log;
     struct pick_server **picked = &session->picked;
+    session->pick.shown = log->found ? &log->last.shown : NULL;
     if (!pick_choose(&session->pick, log->found ? &log->last.position : NULL, picked, err))
         return false;
     session->options = (*picked)->options;
@@ -261,13 +262,19 @@ static bool open_rival(struct session *session, struct err *err)
     return rival_look(session->rival, 0, err);
 }
 
+static bool take_shown(struct session *session, struct err *err)
+{
+    return gtid_set_union(&session->checkpoint.shown, &session->log.last.shown, err);
+}
+
 static bool open_producer(struct session *session, struct err *err)
 {
     session->producer = producer_open(session->config, err);
     return session->producer &&
            (session->log.exists || checkpoint_create(session->plain, session->config, err)) &&
            init_producer(session, err) && read_again(session, err) && open_topics(session, err) &&
-           open_rival(session, err) && session_commit(session, &session->start, true, err);
+           take_shown(session, err) && open_rival(session, err) &&
+           session_commit(session, &session->start, true, err);
 }
 
 // By GTID set where the server has them; by file and position where it has not, or where a position

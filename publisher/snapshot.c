@@ -40,12 +40,39 @@ struct snapshots {
 
 // --- opening -----------------------------------------------------------------------------------
 
+// Another server has all that rows show, but what nobody will ever send is not waited for.
+static bool settle_here(const struct server *server, struct position *settle)
+{
+    if (strcmp(server->uuid, settle->server_uuid) == 0 ||
+        gtid_set_is_subset(&settle->executed, &server->executed))
+        return false;
+    gtid_set_copy(&settle->executed, &server->executed);
+    memcpy(settle->file, server->file, sizeof settle->file);
+    memcpy(settle->server_uuid, server->uuid, sizeof settle->server_uuid);
+    settle->pos = server->pos;
+    return true;
+}
+
+static void settle_all_here(struct snapshot_log *log, const struct server *server)
+{
+    for (size_t i = 0; i < log->n_snapshots; i++) {
+        struct snapshot *snapshot = log->snapshots[i];
+        if (!snapshot_has_ended(snapshot) && snapshot->settling)
+            snapshot->dirty |= settle_here(server, &snapshot->settle);
+        for (size_t k = 0; k < snapshot->n_list; k++)
+            if (snapshot->list[k]->phase == TABLE_SETTLING)
+                snapshot->list[k]->dirty |= settle_here(server, &snapshot->list[k]->settle);
+    }
+}
+
 bool snapshots_open(struct session *session, struct snapshots **out, struct err *err)
 {
     struct snapshots *snapshots = mem_zalloc(sizeof *snapshots);
     snapshots->session = session;
     snapshots->log = &session->log.snapshots;
     snapshots->source.options = session->options;
+    snapshots->source.shown = &session->checkpoint.shown;
+    settle_all_here(snapshots->log, &session->server);
     int64_t from =
         snapshots->log->has_control ? snapshots->log->control_offset : RD_KAFKA_OFFSET_BEGINNING;
     *out = snapshots;

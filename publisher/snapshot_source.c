@@ -35,12 +35,27 @@ void source_deinit(struct snapshot_source *source)
     buf_deinit(&source->proven);
 }
 
+// As server.h has it.
+static bool read_uuid(struct snapshot_source *source, struct err *err)
+{
+    bool is_mariadb = wire_is_mariadb(source->wire);
+    struct wire_result rows;
+    if (!wire_query(source->wire, is_mariadb ? "SELECT @@server_id" : "SELECT @@server_uuid", &rows,
+                    err))
+        return false;
+    const char *text = rows.n_rows && rows.cells[0] ? rows.cells[0] : "";
+    snprintf(source->uuid, sizeof source->uuid, "%s%s", is_mariadb ? "server_id " : "", text);
+    wire_result_deinit(&rows);
+    return true;
+}
+
 bool source_connect(struct snapshot_source *source, bool *ready, struct err *err)
 {
     *ready = source->wire != NULL;
     if (*ready || clock_steady_ms() < source->retry_at_ms)
         return true;
-    if (wire_connect(&source->options, &source->wire, err) && schema_session(source->wire, err)) {
+    if (wire_connect(&source->options, &source->wire, err) && schema_session(source->wire, err) &&
+        read_uuid(source, err)) {
         *ready = true;
         return true;
     }
@@ -134,12 +149,42 @@ static bool prove_view(struct snapshot_source *source, const struct server *serv
 {
     if (!read_view(source, err))
         return false;
-    if (stream->file[0] &&
-        (!stream->server_uuid[0] || strcmp(stream->server_uuid, server->uuid) == 0)) {
+    bool is_same = strcmp(source->uuid, server->uuid) == 0 &&
+                   (!stream->server_uuid[0] || strcmp(stream->server_uuid, server->uuid) == 0);
+    if (stream->file[0] && is_same) {
         *is = is_at(source->file, source->pos, stream);
         return true;
     }
     return view_has(source, &stream->executed, is, err);
+}
+
+// MySQL counts a transaction as executed a moment after others see it: what is missed for that is
+// added with the next view.
+static bool add_shown(struct snapshot_source *source, const struct server *server,
+                      const struct position *stream, struct err *err)
+{
+    struct wire_result rows;
+    struct gtid_set more = {0};
+    struct buf sql = {0};
+    if (server->is_mariadb)
+        buf_str(&sql, "SELECT @@GLOBAL.gtid_binlog_pos");
+    else {
+        buf_str(&sql, "SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '");
+        gtid_set_write(&sql, &stream->executed);
+        buf_str(&sql, "')");
+    }
+    bool ok = wire_query(source->wire, buf_cstr(&sql), &rows, err);
+    buf_deinit(&sql);
+    if (!ok)
+        return false;
+    const char *text = rows.n_rows && rows.cells[0] ? rows.cells[0] : "";
+    ok = gtid_set_parse(&more, slice_of_str(text), err);
+    if (ok)
+        gtid_set_subtract(&more, &stream->executed);
+    ok = ok && gtid_set_union(source->shown, &more, err);
+    gtid_set_deinit(&more);
+    wire_result_deinit(&rows);
+    return ok;
 }
 
 bool source_begin(struct snapshot_source *source, const struct server *server,
@@ -166,7 +211,7 @@ bool source_begin(struct snapshot_source *source, const struct server *server,
         buf_slice(&source->proven, buf_bytes(&position));
     }
     buf_deinit(&position);
-    return ok;
+    return ok && (!*is_there || add_shown(source, server, stream, err));
 }
 
 bool source_end(struct snapshot_source *source, struct err *err)

@@ -8,9 +8,14 @@
 // the engine commits, in semi-synchronous replication much later. The proof is
 //   MySQL    S is in @@gtid_executed, into which a transaction comes after the engine's commit
 //   MariaDB  binlog_snapshot_file:position of a view that START TRANSACTION WITH CONSISTENT
-//            SNAPSHOT opened is at S or behind it; the server opens it between two commits
+//            SNAPSHOT opened is at S or behind it; the server opens it between two commits; of
+//            another server than the stream's, BINLOG_GTID_POS of that place
 // A later view is never older, so what was proven once for S holds. MySQL without GTIDs has no such
 // proof, and its snapshots are refused.
+//
+// What a view shows behind S is published before the stream comes to it. Should the server die, and
+// a replica without it be promoted, the copies would hold rows of nowhere: so these GTIDs are kept
+// in the checkpoint until the stream has passed them, and such a server is refused.
 #ifndef TAILRACE_PUBLISHER_SNAPSHOT_SOURCE_H
 #define TAILRACE_PUBLISHER_SNAPSHOT_SOURCE_H
 
@@ -21,10 +26,12 @@
 struct snapshot_source {
     struct wire_options options;
     struct wire *wire;            // NULL: not connected
+    char uuid[64];                // of whom: behind one address there may be several servers
     uint64_t retry_at_ms;         // steady; not before, after a failure
     unsigned failures;            // in a row
     uint64_t not_before_us;       // steady; when to ask again for a view that was not there
     struct buf proven;            // the position that the proof was last given for
+    struct gtid_set *shown;       // borrowed; gets what views show behind the stream
     char file[POSITION_FILE_MAX]; // MariaDB: of the newest view
     uint64_t pos;
 };

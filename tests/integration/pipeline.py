@@ -105,6 +105,11 @@ class Pipeline:
         assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done}"
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def status(self, *ids):
+        """`snapshot --status --json` as a list of objects."""
+        printed = self.command("snapshot", "--status", "--json", *ids)
+        return [json.loads(line) for line in printed.splitlines()]
+
     # --- what the servers say -------------------------------------------------------------------
 
     def compared(self, *targets, tables="*"):

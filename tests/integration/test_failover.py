@@ -3,6 +3,7 @@
 that impossible is refused with the exact difference."""
 
 import secrets
+import time
 
 import pytest
 
@@ -13,11 +14,14 @@ from tests.integration.pair import Pair
 from tests.integration.pipeline import APPLIERS, Pipeline, expect, stop
 from tests.integration.test_kill import LARGE_ROWS, insert_large, rows_out
 from tests.integration.test_positions import published, table_with_rows
+from tests.integration.switch import Switch
 from tests.integration.test_refusals import purge
 from tests.lib import servers
 
 REFUSED = 77
 each_kind = pytest.mark.parametrize("servers_of_kind", ["mysql", "mariadb"], indirect=True)
+mostly_mysql = pytest.mark.parametrize(
+    "servers_of_kind", ["mysql", pytest.param("mariadb", marks=pytest.mark.long)], indirect=True)
 on_mysql = pytest.mark.parametrize("servers_of_kind", ["mysql"], indirect=True)
 
 
@@ -243,3 +247,107 @@ def test_replica_that_is_behind(path, pair):
     pair.wait_for_replica()
     path.publish()
     assert published(path) == [1, 2, 3, 4, 5]
+
+
+# --- while tables are copied ---------------------------------------------------------------------
+
+
+def fill(database, rows):
+    """A table whose first copy takes a while, as chunks are small."""
+    database.sql("CREATE TABLE digit (d INT PRIMARY KEY)",
+                 "INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)",
+                 "CREATE TABLE copied (id INT PRIMARY KEY, v VARCHAR(100))",
+                 "INSERT INTO copied SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d AS id,"
+                 " REPEAT('x', 80) FROM digit a, digit b, digit c, digit d, digit e"
+                 f" HAVING id < {rows}")
+
+
+@pytest.fixture
+def copying(path):
+    path.database.sql(f"GRANT SELECT ON {path.name}.* TO '{path.name}'@'%'")
+    path.options["tables"]["include"] = f"{path.name}.*"
+    path.options["publish"] |= {"start": "snapshot", "transaction_bytes": "64KiB"}
+    path.options["snapshot"] = {"pause": "1ms"}
+    return path
+
+
+def copied_rows(path):
+    return (path.status() or [{"rows": 0}])[0]["rows"]
+
+
+@mostly_mysql
+def test_failover_while_tables_are_copied(copying):
+    """The rest comes from the promoted server, and what changed meanwhile is right."""
+    path = copying
+    fill(path.database, 20000)
+    publisher = path.start_publisher()
+    wait.until(lambda: copied_rows(path) > 0, "the first rows", pause_s=0)
+    path.database.sql("UPDATE copied SET v = 'before' WHERE id % 1000 = 0",
+                      "DELETE FROM copied WHERE id % 1000 = 1")
+    path.lose_primary_with_all_replicated()
+    rows = copied_rows(path)
+    path.database.sql("UPDATE copied SET v = 'after' WHERE id % 1000 = 500",
+                      "UPDATE copied SET id = id + 100000 WHERE id % 1000 = 2")
+    wait.until(lambda: path.status()[0]["phase"] == "done", "the end of the copy")
+    stop(publisher)
+    assert 0 < rows < 20000, "it was through before the primary was lost"
+    path.converge()
+
+
+@mostly_mysql
+def test_promoted_without_what_was_copied(copying, pair):
+    """Rows that were copied show a transaction which the stream has not reached, and which died with the
+    primary: refused, as what is published."""
+    path = copying
+    fill(path.database, 20000)
+    path.options["publish"]["transaction_bytes"] = "1KiB"  # there is time to come between
+    publisher = path.start_publisher()
+    wait.until(lambda: copied_rows(path) > 0, "the first rows", pause_s=0)
+    publisher.kill()
+    path.database.sql("CREATE TABLE large (id INT PRIMARY KEY, v VARCHAR(100))")
+    for number in range(10):  # between these is time for a chunk
+        path.database.sql(f"UPDATE copied SET v = 'old' WHERE id = {number}")
+    pair.wait_for_replica()
+    pair.cut_off()
+    path.database.sql("SET autocommit = 0", "UPDATE copied SET v = 'lost' WHERE id > 15000",
+                      "INSERT INTO large SELECT id * 10 + a.d, v FROM copied, digit a",
+                      "COMMIT", "SET autocommit = 1")
+    publisher = path.start_publisher()
+    wait.until(lambda: path.checkpoint().get("shown"), "a chunk", pause_s=0)
+    publisher.kill()
+    executed, had = path.database.executed(), pair.executed(pair.replica)
+    path.lose_primary()
+    said = path.refused()
+    assert "rows of a snapshot that are published show transactions" in said
+    assert_errant(path, said, had, executed)
+
+
+@each_kind
+def test_copied_from_a_replica_that_is_behind(copying, pair):
+    """Behind one address stand both: the copy comes from the other server, but not before that has all
+    that the stream has passed."""
+    path = copying
+    fill(path.database, 1000)
+    pair.wait_for_replica()
+    ports = {name: servers.mysql_address(url)["port"]
+             for name, url in (("primary", pair.primary), ("replica", pair.replica))}
+    path.options["publish"]["start"] = "latest"
+    with Switch(ports["primary"]) as switch:
+        path.options["source"]["host"] = f"127.0.0.1:{switch.port}"
+        publisher = path.start_publisher()
+        publisher.wait_for("started")
+        pair.cut_off()
+        path.database.sql("UPDATE copied SET v = 'new'")
+        executed = path.database.executed()
+        wait.until(lambda: path.checkpoint()["gtid"] == executed, "the stream")
+        switch.target = ports["replica"]
+        path.command("snapshot", f"{path.name}.copied")
+        wait.until(path.status, "the command")
+        time.sleep(1)
+        assert path.status()[0]["rows"] == 0
+        pair.sql(pair.replica, pair.words["start"])
+        wait.until(lambda: path.status()[0]["phase"] == "done", "the copy")
+        stop(publisher)
+    read = [change["after"]["v"] for change in path.topics.changes(f"{path.name}.copied")
+            if change["op"] == "r"]
+    assert read == ["new"] * 1000

@@ -150,11 +150,36 @@ static void test_truncation(void **state)
     }
 }
 
+#define SHOWN(text)                                                                                \
+    "{\"version\":1,\"running\":true,\"instance\":\"a:1\",\"alive_ms\":1,\"gtid\":\"0-1-7\","      \
+    "\"file\":\"b.000002\",\"pos\":4,\"rows\":0,\"filter\":\"0000000000000000\",\"ts_us\":0,"      \
+    "\"server\":\"\",\"shown\":" text "}"
+
+static void test_shown(void **state)
+{
+    (void)state;
+    struct err err;
+    struct checkpoint_log log = {0};
+    struct buf out = {0};
+    assert_works(take(&log, KEY, SHOWN("\"0-1-9,2-1-3\""), &err), &err);
+    gtid_set_write(&out, &log.last.shown);
+    assert_text(buf_bytes(&out), "0-1-9,2-1-3");
+    buf_clear(&out);
+    checkpoint_write(&out, &log.last);
+    assert_text(buf_bytes(&out), SHOWN("\"0-1-9,2-1-3\""));
+    assert_works(take(&log, KEY, SHOWN("\"\""), &err), &err);
+    assert_true(gtid_set_is_empty(&log.last.shown));
+    assert_fails(take(&log, KEY, SHOWN("\"x\""), &err), &err, ERR_CORRUPT);
+    buf_deinit(&out);
+    checkpoint_log_deinit(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checkpoint_there_and_back),
         cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_shown),
         cmocka_unit_test(test_topic_there_and_back),
         cmocka_unit_test(test_the_last_record_of_a_key_counts),
         cmocka_unit_test(test_refusals),
