@@ -44,6 +44,7 @@ static void fill_checkpoint(struct session *session, const struct position *posi
 {
     struct checkpoint *checkpoint = &session->checkpoint;
     struct table_filter filter = session_filter(session->config);
+    session->is_committed = false;
     position_copy(&checkpoint->position, position);
     checkpoint->position.filter = position->rows > 0 ? table_filter_digest(&filter) : 0;
     if (position->rows == 0 || session->transaction[0]) // else it is another server's yet
@@ -79,6 +80,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
     if (!producer_commit(session->producer, &message, STOP_MS, err))
         return false;
     CRASH_POINT(publish_committed);
+    session->is_committed = true;
     grow_transactions(session);
     session->committed_ms = clock_steady_ms();
     session->commit_took_ms = session->committed_ms - begun_ms;
@@ -162,6 +164,18 @@ static bool save(struct session *session, bool running, struct err *err)
     return ok;
 }
 
+// What is open is aborted, and the last checkpoint written once more, so that nobody waits for a
+// sign of life; not after a commit of unknown outcome.
+static void say_goodbye(struct session *session)
+{
+    struct err err;
+    if (!session->is_committed)
+        return;
+    producer_abort(session->producer);
+    if (!commit_checkpoint(session, false, &err))
+        log_err("not committed", &err);
+}
+
 // What was read before a failure of the source, or of a change, is saved. Where that fails as well,
 // the first error is the one that counts, unless another publisher took over: then that is the
 // reason of it, and nothing is saved.
@@ -171,8 +185,10 @@ static bool fail(struct session *session, struct err *err)
     struct err second;
     bool of_source = session->rows_back == 0 && session->settled;
     snprintf(gtid, sizeof gtid, SLICE_FMT, SLICE_ARG(reader_current_gtid(session->reader)));
-    if (err->class == ERR_STOPPED)
-        return true; // what is open is aborted
+    if (err->class == ERR_STOPPED) {
+        say_goodbye(session);
+        return true;
+    }
     if (session->rival && !rival_look(session->rival, RIVAL_MS, &second)) {
         *err = second;
         return false;

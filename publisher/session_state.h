@@ -40,6 +40,7 @@ struct session {
     struct reader_options reader_options; // borrowed by the reader
     struct reader *reader;
     struct checkpoint checkpoint; // written last
+    bool is_committed;            // and it is in Kafka
     struct buf key;
     struct buf value;
     char gtid[GTID_TEXT_MAX];                       // of the transaction read last
