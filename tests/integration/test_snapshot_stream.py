@@ -84,6 +84,7 @@ def test_share(readable, share, least, most):
     assert least <= changes_before_last_row(readable, number) <= most
 
 
+@pytest.mark.long
 def test_catch_up(readable):
     """A stream that is behind for longer than allowed is let through first."""
     number = backlog(readable, 5000)
