@@ -35,7 +35,7 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
-	publisher/publisher.c publisher/rival.c publisher/session.c publisher/session_check.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
+	publisher/hanging.c publisher/publisher.c publisher/rival.c publisher/session.c publisher/session_check.c publisher/session_ddl.c publisher/session_open.c publisher/session_retention.c publisher/session_take.c publisher/standby.c publisher/topics.c
 SNAPSHOT := binlog/cell.c publisher/control.c publisher/grants.c publisher/snapshot.c publisher/snapshot_command.c publisher/snapshot_key.c \
 	publisher/snapshot_list.c publisher/snapshot_log.c publisher/snapshot_reader.c publisher/snapshot_source.c publisher/snapshot_state.c \
 	publisher/snapshot_status.c publisher/tree.c

@@ -204,6 +204,19 @@ bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *
     return kafka_open_take(RD_KAFKA_CONSUMER, conf, rk, err);
 }
 
+bool kafka_open_uncommitted(const struct config *config, rd_kafka_t **rk, struct err *err)
+{
+    *rk = NULL;
+    rd_kafka_conf_t *conf = kafka_conf_new(config, "ends", err);
+    if (!conf)
+        return false;
+    if (!kafka_conf_set(conf, "isolation.level", "read_uncommitted", err)) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    return kafka_open_take(RD_KAFKA_CONSUMER, conf, rk, err);
+}
+
 static bool host_exists(const char *host)
 {
     struct addrinfo *found = NULL;

@@ -31,6 +31,10 @@ MUST_CHECK bool kafka_open_take(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_
 // A handle without group or transactions, for questions (metadata, watermarks, one-off reads).
 MUST_CHECK bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *err);
 
+// Likewise, for the ends of partitions with what is not committed.
+MUST_CHECK bool kafka_open_uncommitted(const struct config *config, rd_kafka_t **rk,
+                                       struct err *err);
+
 // The class of a librdkafka code: retriable ERR_RETRY, fencing and authorization ERR_REFUSED,
 // unknown host ERR_UNAVAILABLE, …
 enum err_class kafka_err_class(rd_kafka_resp_err_t code);

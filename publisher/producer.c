@@ -415,6 +415,13 @@ static void take_turns(struct producer *producer)
     producer->rk = producer->lanes[producer->turn];
 }
 
+static void forget_open(struct producer *producer)
+{
+    producer->open = false;
+    producer->open_bytes = 0;
+    producer->largest_bytes = 0;
+}
+
 bool producer_settle(struct producer *producer, unsigned stop_ms, struct err *err)
 {
     return producer->transactional || flush(producer, stop_ms, err);
@@ -431,9 +438,7 @@ bool producer_commit(struct producer *producer, const struct message *checkpoint
     if (!ok)
         return false;
     producer->undecided = false;
-    producer->open = false;
-    producer->open_bytes = 0;
-    producer->largest_bytes = 0;
+    forget_open(producer);
     producer->counts.commits++;
     take_turns(producer);
     return true;
@@ -451,9 +456,32 @@ void producer_abort(struct producer *producer)
         error = rd_kafka_abort_transaction(producer->rk, ABORT_MS);
     if (error)
         rd_kafka_error_destroy(error);
-    producer->open = false;
-    producer->open_bytes = 0;
-    producer->largest_bytes = 0;
+    forget_open(producer);
+}
+
+static bool send_and_abort(struct producer *producer, const struct message *messages, size_t n,
+                           struct err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!producer_send(producer, &messages[i], err))
+            return false;
+    if (!flush(producer, 0, err))
+        return false;
+    rd_kafka_error_t *error = rd_kafka_abort_transaction(producer->rk, KAFKA_TIMEOUT_MS);
+    if (error)
+        return fail_with(producer, error, "a transaction cannot be aborted", err);
+    forget_open(producer);
+    take_turns(producer);
+    return true;
+}
+
+bool producer_send_and_abort(struct producer *producer, const struct message *messages, size_t n,
+                             struct err *err)
+{
+    for (size_t i = 0; i < producer->n_lanes; i++)
+        if (!send_and_abort(producer, messages, n, err))
+            return false;
+    return true;
 }
 
 uint64_t producer_open_bytes(const struct producer *producer)

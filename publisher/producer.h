@@ -74,6 +74,11 @@ MUST_CHECK bool producer_settle(struct producer *producer, unsigned stop_ms, str
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 unsigned stop_ms, struct err *err);
 
+// In each lane a transaction of these messages, one after the other, aborted once the brokers have
+// them all. Nothing may be open.
+MUST_CHECK bool producer_send_and_abort(struct producer *producer, const struct message *messages,
+                                        size_t n, struct err *err);
+
 // Drops what was sent since the last commit; at-least-once: it may come, and comes again.
 void producer_abort(struct producer *producer);
 

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "publisher/hanging.h"
 #include "publisher/session_state.h"
 #include "publisher/snapshot.h"
 #include "publisher/snapshot_list.h"
@@ -262,6 +263,16 @@ static bool open_rival(struct session *session, struct err *err)
     return rival_look(session->rival, 0, err);
 }
 
+// Only after a publisher that did not end in good order, and what it left was aborted just now.
+static bool end_hanging(struct session *session, struct err *err)
+{
+    const struct hanging hanging = {session->config, session->plain, session->producer,
+                                    &session->log};
+    bool is_transactional = strcmp(session->config->publish.delivery, "at-least-once") != 0;
+    return !is_transactional || !session->log.found || !session->log.last.running ||
+           hanging_end(&hanging, err);
+}
+
 static bool take_shown(struct session *session, struct err *err)
 {
     return gtid_set_union(&session->checkpoint.shown, &session->log.last.shown, err);
@@ -272,8 +283,8 @@ static bool open_producer(struct session *session, struct err *err)
     session->producer = producer_open(session->config, err);
     return session->producer &&
            (session->log.exists || checkpoint_create(session->plain, session->config, err)) &&
-           init_producer(session, err) && read_again(session, err) && open_topics(session, err) &&
-           take_shown(session, err) && open_rival(session, err) &&
+           init_producer(session, err) && read_again(session, err) && end_hanging(session, err) &&
+           open_topics(session, err) && take_shown(session, err) && open_rival(session, err) &&
            session_commit(session, &session->start, true, err);
 }
 

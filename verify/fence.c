@@ -44,25 +44,14 @@ struct gates {
 
 // --- open ---
 
-static bool open_uncommitted(struct fence *fence, struct err *err)
-{
-    rd_kafka_conf_t *conf = kafka_conf_new(fence->config, "verify", err);
-    if (!conf)
-        return false;
-    if (!kafka_conf_set(conf, "isolation.level", "read_uncommitted", err)) {
-        rd_kafka_conf_destroy(conf);
-        return false;
-    }
-    return kafka_open_take(RD_KAFKA_CONSUMER, conf, &fence->uncommitted, err);
-}
-
 bool fence_open(const struct config *config, struct fence **fence, struct err *err)
 {
     struct fence *made = mem_zalloc(sizeof *made);
     made->config = config;
     snprintf(made->checkpoint_name, sizeof made->checkpoint_name, "%.230s.checkpoint",
              config->source.name);
-    bool done = kafka_open_plain(config, &made->committed, err) && open_uncommitted(made, err);
+    bool done = kafka_open_plain(config, &made->committed, err) &&
+                kafka_open_uncommitted(config, &made->uncommitted, err);
     if (!done) {
         fence_close(made);
         made = NULL;

@@ -82,6 +82,31 @@ def test_started_while_a_broker_is_down(pipeline, database, program):
     pipeline.converge()
 
 
+def test_abort_that_a_partition_missed(pipeline, database, monkeypatch):
+    """A broker is down when the transaction in its partitions is aborted, and never hears of it: what it has of
+    it must not be committed with what comes next."""
+    monkeypatch.setenv("BUILD", "build/crash")
+    pipeline.options["kafka"]["replication"] = 1
+    database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)",
+                 f"INSERT INTO t VALUES {', '.join(f'({number}, 0)' for number in range(50))}")
+    pipeline.publish()
+    database.sql("UPDATE t SET n = 1")
+    with Cluster("kafka") as cluster:
+        killed = pipeline.start_publisher(environment={"TAILRACE_CRASH_AT": "publish_all_acknowledged:2"})
+        expect(killed, -signal.SIGKILL)
+        topics = pipeline.topics.admin.list_topics(timeout=10).topics
+        coordinator = topics["__transaction_state"].partitions[0].leader
+        away = "kafka-b" if coordinator == 2 else "kafka-a"
+        cluster.nodes[away].kill()
+        table = f"{pipeline.name}.t"
+        wait.until(lambda: pipeline.topics.without_leader(table), "partitions without a leader")
+        expect(pipeline.start_publisher("--until-caught-up"), TRY_AGAIN)  # it has aborted
+        cluster.nodes[away].start()
+        wait.until(lambda: pipeline.topics.without_leader(table) == [], "all leaders")
+        pipeline.publish()
+    assert_each_change_once(pipeline)
+
+
 def test_publisher_that_was_silent_goes_on(pipeline, database):
     """Its transaction was aborted by the broker, or what it had sent is too old by then: no other publisher's doing."""
     pipeline.options["kafka"].update({"transaction.timeout.ms": 1500, "message.timeout.ms": 1500,

@@ -52,6 +52,14 @@ class Topics:
         found = self.admin.list_topics(timeout=PATIENCE_S).topics
         return {topic: data for topic, data in found.items() if topic.startswith(self.name + ".")}
 
+    def without_leader(self, suffix):
+        """The partitions that have none now; None while no broker tells."""
+        try:
+            partitions = self.admin.list_topics(timeout=2).topics[f"{self.name}.{suffix}"].partitions
+        except KafkaException:
+            return None
+        return [number for number, partition in partitions.items() if partition.leader < 0]
+
     def names(self):
         return sorted(self.metadata())
 
