@@ -179,13 +179,15 @@ static bool fail_too_large(struct producer *producer, struct err *err)
                    buf_cstr(&producer->largest), limit);
 }
 
-// Sets *err for a code that ends the session. Always false.
+// Sets *err for a code that ends the session. Always false. Messages that a fatal error purges may
+// fail before the error itself is told.
 static bool fail(struct producer *producer, rd_kafka_resp_err_t code, const char *what,
                  struct err *err)
 {
     char reason[256];
-    if (code == RD_KAFKA_RESP_ERR__FATAL)
-        code = rd_kafka_fatal_error(producer->rk, reason, sizeof reason);
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer->rk, reason, sizeof reason);
+    if (code == RD_KAFKA_RESP_ERR__FATAL || is_fenced(fatal))
+        code = fatal;
     if (is_fenced(code))
         return fail_fenced(producer, err);
     if (producer->failure == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
