@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MAP_BYTES 1024 // of a table of few columns
+
 enum field {
     FIELD_SIGNEDNESS = 1,             // a bit for each numeric column
     FIELD_DEFAULT_CHARSET = 2,        // collation, then (n-th character column, collation)…
@@ -556,12 +558,30 @@ static struct table_map **bucket_of(struct table_maps *maps, uint64_t id)
     return &maps->buckets[id % TABLE_MAP_BUCKETS];
 }
 
+static void enqueue(struct table_maps *maps, struct table_map *map)
+{
+    map->newer = NULL;
+    map->older = maps->newest;
+    if (maps->newest)
+        maps->newest->newer = map;
+    else
+        maps->oldest = map;
+    maps->newest = map;
+}
+
+static void dequeue(struct table_maps *maps, struct table_map *map)
+{
+    *(map->newer ? &map->newer->older : &maps->newest) = map->older;
+    *(map->older ? &map->older->newer : &maps->oldest) = map->newer;
+}
+
 static void remove_map(struct table_maps *maps, struct table_map *map)
 {
     struct table_map **link = bucket_of(maps, map->id);
     while (*link != map)
         link = &(*link)->next;
     *link = map->next;
+    dequeue(maps, map);
     if (maps->last == map)
         maps->last = NULL;
     maps->n--;
@@ -570,20 +590,19 @@ static void remove_map(struct table_maps *maps, struct table_map *map)
     free(map);
 }
 
-static struct table_map *oldest_map(const struct table_maps *maps)
-{
-    struct table_map *oldest = NULL;
-    for (size_t i = 0; i < TABLE_MAP_BUCKETS; i++)
-        for (struct table_map *map = maps->buckets[i]; map; map = map->next)
-            if (!oldest || map->used_at < oldest->used_at)
-                oldest = map;
-    return oldest;
-}
-
+// The oldest go, those that were used since their turn last came get another one.
 static void make_room(struct table_maps *maps)
 {
-    while (maps->n >= TABLE_MAPS_MAX || (maps->n && maps->bytes > TABLE_MAPS_BYTES_MAX))
-        remove_map(maps, oldest_map(maps));
+    while (maps->n >= TABLE_MAPS_MAX || (maps->n && maps->bytes > TABLE_MAPS_BYTES_MAX)) {
+        struct table_map *map = maps->oldest;
+        if (!map->is_used) {
+            remove_map(maps, map);
+            continue;
+        }
+        map->is_used = false;
+        dequeue(maps, map);
+        enqueue(maps, map);
+    }
 }
 
 void table_maps_clear(struct table_maps *maps)
@@ -602,7 +621,7 @@ struct table_map *table_maps_find(struct table_maps *maps, uint64_t id)
             map = map->next;
     }
     if (map) {
-        map->used_at = ++maps->clock;
+        map->is_used = true;
         maps->last = map;
     }
     return map;
@@ -624,14 +643,15 @@ bool table_maps_add(struct table_maps *maps, const struct event *event,
     make_room(maps);
     map = mem_zalloc(sizeof *map);
     map->id = id;
+    map->arena.block_bytes = MAP_BYTES;
     bool ok = parse_map(map, event, format, filter, err);
     if (ok && map->is_wanted && !map->has_names && maps->names)
         ok = fetch_names(maps, map, err);
     map->next = *bucket_of(maps, id);
     *bucket_of(maps, id) = map;
+    enqueue(maps, map);
     maps->n++;
     maps->bytes += map->arena.used_bytes;
-    map->used_at = ++maps->clock;
     maps->last = map;
     if (!ok)
         remove_map(maps, map);

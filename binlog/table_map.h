@@ -12,9 +12,9 @@
 #include "record/value.h"
 
 // Limits of the cache; a table that was dropped from it comes again with its next statement.
-#define TABLE_MAPS_MAX 1024
+#define TABLE_MAPS_MAX 8192
 #define TABLE_MAPS_BYTES_MAX ((size_t)32 << 20)
-#define TABLE_MAP_BUCKETS 1024
+#define TABLE_MAP_BUCKETS 4096
 
 struct table_map {
     uint64_t id;
@@ -27,16 +27,17 @@ struct table_map {
     struct value *after;
     struct slice body; // of the event, as it was
     struct arena arena;
-    uint64_t used_at; // of table_maps.clock
-    struct table_map *next;
+    bool is_used;           // since it was passed over last when room was made
+    struct table_map *next; // in its bucket
+    struct table_map *newer, *older;
 };
 
 struct table_maps {
     struct table_map *buckets[TABLE_MAP_BUCKETS];
     struct table_map *last; // found or added last
+    struct table_map *newest, *oldest;
     size_t n;
     size_t bytes;
-    uint64_t clock;
     // Asked for names that the log lacks; NULL: columns are called "@1", "@2". Then `file` and
     // `begin_pos` say where the transaction starts whose table maps are added.
     const struct names_source *names;

@@ -30,7 +30,8 @@ void *arena_alloc(struct arena *arena, size_t n)
 {
     n = (n + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
     if (n > (size_t)(arena->end - arena->next) || !arena->blocks) {
-        size_t size = arena->blocks ? 2 * arena->blocks->size : ARENA_BLOCK_BYTES;
+        size_t first = arena->block_bytes ? arena->block_bytes : ARENA_BLOCK_BYTES;
+        size_t size = arena->blocks ? 2 * arena->blocks->size : first;
         add_block(arena, n > size ? n : size);
     }
     uint8_t *ptr = arena->next;

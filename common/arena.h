@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arena: memory that is handed out piece by piece and taken back all at once. {0} is an empty one.
+// Arena: memory that is handed out piece by piece and taken back all at once. {0} is an empty one;
+// block_bytes may be set in it.
 // Pieces live until arena_reset or arena_deinit. A reset keeps one block, as large as all that was
 // in use, so that a steady load stops allocating; what an outlier left behind is given back at the
 // reset after the next.
@@ -14,8 +15,9 @@ struct arena {
     struct arena_block *blocks; // the newest first; pieces come from it
     uint8_t *next;
     uint8_t *end;
-    size_t used_bytes; // handed out since the last reset
-    size_t peak_bytes; // the most between two resets, of the last few
+    size_t used_bytes;  // handed out since the last reset
+    size_t peak_bytes;  // the most between two resets, of the last few
+    size_t block_bytes; // of the first block; 0: 16 KiB
 };
 
 // n bytes, aligned for any type, not zeroed.

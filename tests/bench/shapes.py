@@ -12,6 +12,7 @@ DB, DECODED_DB = "shapes", "decoded"  # the second one is not published
 A_STATEMENT = 1000
 TEXT_BYTES = 600
 FEW_TABLES, MANY_TABLES = 5, 50
+OPEN_TABLES = 100_000
 VISITS = 20  # of each table: that its first row costs more is no news
 COLUMNS_OF_A_KIND = 10
 NUMBERS = """WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"""
@@ -101,8 +102,11 @@ def under_load(rows):
 
 
 def _visited(count, visits, prefix):
-    """A row to one table after the other, `visits` times all of them."""
+    """A row to one table after the other, `visits` times all of them. A server that has fewer tables open
+    gives each a new number at each visit."""
     def fill(execute, rows):
+        execute(f"SET GLOBAL table_open_cache = {OPEN_TABLES}")
+        execute(f"SET GLOBAL table_definition_cache = {OPEN_TABLES}")
         execute(f"DROP PROCEDURE IF EXISTS {DECODED_DB}.visit")
         execute(f"CREATE PROCEDURE {DECODED_DB}.visit() BEGIN DECLARE i INT DEFAULT 0; START TRANSACTION; "
                 f"WHILE i < {rows} DO "
