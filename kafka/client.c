@@ -404,5 +404,10 @@ bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition, int6
 {
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(rk, topic, partition, first, end, KAFKA_TIMEOUT_MS);
-    return !code || kafka_question_failed(rk, code, topic, err);
+    if (code)
+        return kafka_question_failed(rk, code, topic, err);
+    // A broker that is losing the partition may answer without an offset and without an error.
+    return (*first >= 0 && *end >= 0) ||
+           err_set(err, ERR_RETRY, "%s, partition %d: its leader does not know its ends for now",
+                   topic, (int)partition);
 }

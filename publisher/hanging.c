@@ -55,6 +55,9 @@ static bool ask_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *places, st
     for (int i = 0; i < places->cnt; i++)
         if (places->elems[i].err)
             return kafka_err(err, places->elems[i].err, places->elems[i].topic);
+        else if (places->elems[i].offset < 0)
+            return err_set(err, ERR_RETRY, "%s: a leader does not know the end for now",
+                           places->elems[i].topic);
     return true;
 }
 

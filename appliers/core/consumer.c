@@ -469,16 +469,20 @@ static void hand_over(struct consumer *consumer, struct lane *lane, rd_kafka_mes
     }
 }
 
-// The offset where reading should go on is not there (any more).
+// The offset where reading should go on is not there, says Kafka: for good only if its ends, asked
+// for now, say so too.
 static bool refuse_gap(struct consumer *consumer, const rd_kafka_message_t *message,
                        struct err *err)
 {
     const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "?";
-    int64_t first = -1, end = -1;
-    struct err ignored;
+    int64_t first, end;
     struct lane *lane = find_lane(consumer, topic, message->partition);
-    if (!kafka_watermarks(consumer->rk, topic, message->partition, &first, &end, &ignored))
-        first = end = -1;
+    if (!kafka_watermarks(consumer->rk, topic, message->partition, &first, &end, err))
+        return false;
+    if (lane && lane->next >= first && lane->next <= end)
+        return err_set(err, ERR_RETRY,
+                       "topic %s partition %d: Kafka lost offset %" PRId64 " for a moment", topic,
+                       (int)message->partition, lane->next);
     return err_set(
         err, ERR_REFUSED,
         "topic %s partition %d: the checkpoint says offset %" PRId64 ", but Kafka has %" PRId64
