@@ -167,7 +167,8 @@ static bool run_step(struct step *step, const struct sink_checkpoint *checkpoint
 {
     step->set =
         (struct checkpoint_set){step->beside->group, step->beside->beside_group, checkpoints, n};
-    return transaction_run(sink_session(step->sink), write_step, step, err);
+    return checkpoint_run(sink_client(step->sink), sink_session(step->sink), step->set.group,
+                          step->set.beside_group, write_step, step, err);
 }
 
 // --- collections ---

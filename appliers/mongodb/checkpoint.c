@@ -267,6 +267,33 @@ bool checkpoint_list(mongoc_client_t *client, const char *group,
     return !failed;
 }
 
+static void end_leftovers(mongoc_client_t *client, const char *group)
+{
+    struct sink_checkpoint *checkpoints;
+    struct err ignored; // then the transaction fails as before
+    size_t n;
+    if (!checkpoint_list(client, group, &checkpoints, &n, &ignored))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (checkpoints[i].owner[0] &&
+            (i == 0 || strcmp(checkpoints[i].owner, checkpoints[i - 1].owner) != 0))
+            leftover_end(client, checkpoints[i].owner);
+    free(checkpoints);
+}
+
+bool checkpoint_run(mongoc_client_t *client, mongoc_client_session_t *session, const char *group,
+                    const char *other_group, transaction_fn *write, void *into, struct err *err)
+{
+    if (transaction_run(session, write, into, err))
+        return true;
+    if (err->class != ERR_RETRY)
+        return false;
+    end_leftovers(client, group);
+    if (other_group)
+        end_leftovers(client, other_group);
+    return transaction_run(session, write, into, err);
+}
+
 static void add_reset(mongoc_bulk_operation_t *bulk, const char *group,
                       const struct sink_checkpoint *checkpoint)
 {

@@ -7,6 +7,7 @@
 #define TAILRACE_APPLIERS_MONGODB_CHECKPOINT_H
 
 #include "appliers/mongodb/sink.h"
+#include "appliers/mongodb/transaction.h"
 
 #define CHECKPOINT_DB "tailrace"
 #define CHECKPOINT_COLLECTION "checkpoints"
@@ -36,6 +37,12 @@ MUST_CHECK bool checkpoint_move(mongoc_client_t *client, const bson_t *session_o
 MUST_CHECK bool checkpoint_list(mongoc_client_t *client, const char *group,
                                 struct sink_checkpoint **checkpoints, size_t *n_checkpoints,
                                 struct err *err);
+
+// A transaction on checkpoints that were not claimed: what stands in its way because a killed owner
+// of the groups left it open is ended. `other_group` may be NULL.
+MUST_CHECK bool checkpoint_run(mongoc_client_t *client, mongoc_client_session_t *session,
+                               const char *group, const char *other_group, transaction_fn *write,
+                               void *into, struct err *err);
 
 // Within a transaction, as above.
 MUST_CHECK bool checkpoint_reset(mongoc_client_t *client, const bson_t *session_opts,

@@ -612,7 +612,7 @@ static bool mongodb_reset(struct sink *sink, const char *group,
                           struct err *err)
 {
     struct reset reset = {sink->client, group, checkpoints, n_checkpoints};
-    return transaction_run(sink->session, write_reset, &reset, err);
+    return checkpoint_run(sink->client, sink->session, group, NULL, write_reset, &reset, err);
 }
 
 // --- for beside.c ---

@@ -31,6 +31,9 @@ OF_APPLIERS = [(point, applier) for point in POINTS for applier in APPLIERS
                if point.startswith(("apply_", applier + "_"))]
 # A point of the core is met with each applier in turn; with the other one too where time does not matter.
 LONG = {(point, APPLIERS[number % 2]) for number, point in enumerate(SHARED)}
+# In the middle of the work; with a transaction open, where the target has such.
+IN_FILL = {"mongodb": "mongodb_committed:2", "redis": "redis_executed:2"}
+LEFT_OPEN = {**IN_FILL, "mongodb": "mongodb_written"}
 # Passed once or a few times in a life; the others are met for the second time, in the middle of the work.
 ONCE = {"publish_fenced_older", "publish_started", "publish_topic_created", "apply_group_told"}
 ROWS, ROUNDS = 20, 3
@@ -232,20 +235,31 @@ def test_letters_killed(letters, database):
     pipeline.assert_equal("mongodb")
 
 
-# --- a rebuild, killed at one step after the other, and the target with it ------------------------------
-
-IN_FILL = {"mongodb": "mongodb_committed:2", "redis": "redis_executed:2"}
-FENCED = ("rebuild_fenced", "rebuild_mongodb_", "rebuild_redis_", "rebuild_swapped")
-
-
-def run_rebuild(pipeline, applier, point=None, what="--rebuild"):
+def reset(pipeline, applier, *what, point=None):
     """Once no killed one counts as running any more."""
     while True:
-        started = pipeline.start(f"tailrace-apply-{applier}", "offsets", "reset", what, "--yes",
+        started = pipeline.start(f"tailrace-apply-{applier}", "offsets", "reset", *what, "--yes",
                                  environment=point and {"TAILRACE_CRASH_AT": point})
-        if started.wait(30) != 77 or "a rebuild runs" not in started.log():
+        if started.wait(30) != 77 or not re.search("a rebuild runs|that was killed", started.log()):
             return expect(started, KILLED if point else 0)
         time.sleep(0.2)
+
+
+@pytest.mark.parametrize("applier", APPLIERS)
+def test_reset_after_a_kill(pipeline, database, applier):
+    """What the killed process left open in the target is not in the way."""
+    small_batches(pipeline)
+    history(database)
+    pipeline.publish()
+    expect(pipeline.start_applier(applier, environment={"TAILRACE_CRASH_AT": LEFT_OPEN[applier]}), KILLED)
+    reset(pipeline, applier, "--to", "earliest")
+    pipeline.apply(applier)
+    pipeline.assert_equal(applier)
+
+
+# --- a rebuild, killed at one step after the other, and the target with it ------------------------------
+
+FENCED = ("rebuild_fenced", "rebuild_mongodb_", "rebuild_redis_", "rebuild_swapped")
 
 
 def assert_each_is_old_or_new(applier, found, old, new):
@@ -268,14 +282,14 @@ def test_rebuild_killed(pipeline, database, applier):
     expected = content(pipeline, applier)
     damage(pipeline, applier)
     old = READ[applier](pipeline, "t", "u")
-    run_rebuild(pipeline, applier, IN_FILL[applier])
-    run_rebuild(pipeline, applier, "rebuild_discarding", "--discard")
+    reset(pipeline, applier, "--rebuild", point=LEFT_OPEN[applier])
+    reset(pipeline, applier, "--discard", point="rebuild_discarding")
 
     node = Cluster(applier).nodes[applier]
     points = [point for point in OF_REBUILD if point != "rebuild_discarding"
               and point.split("_")[1] not in set(APPLIERS) - {applier}]
     for point in [points[0], IN_FILL[applier], *points[1:]]:
-        run_rebuild(pipeline, applier, point)
+        reset(pipeline, applier, "--rebuild", point=point)
         assert_each_is_old_or_new(applier, READ[applier](pipeline, "t", "u"), old, expected[0])
         if point.startswith(FENCED):
             refused = expect(pipeline.start_applier(applier, "--until-caught-up"), 77)

@@ -7,47 +7,38 @@ shows.
 """
 
 import random
-import threading
 
+from tests.integration.background import Background
 from tests.integration.topics import by_key
 
 TEXT = "x" * 100
 
 
-class Load:
+class Load(Background):
     """Transactions of a few rows in a thread, until stopped; a context manager."""
 
     def __init__(self, database, rows=40, pause_s=0.002, is_new=True):
+        super().__init__()
         self.database, self.rows, self.pause_s, self.is_new = database, rows, pause_s, is_new
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
         self.transactions = 0
-        self.failure = None
 
     def __enter__(self):
         if self.is_new:
             create(self.database, self.rows)
         self.connection = self.database.connect(autocommit=False)
-        self.thread.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
+    def close(self):
         self.connection.close()
-        assert self.failure is None, self.failure
 
-    def _run(self):
+    def work(self):
         choose = random.Random(7)
-        try:
-            with self.connection.cursor() as cursor:
-                while not self.ended.wait(self.pause_s):
-                    ids = tuple(choose.sample(range(self.rows), 3))
-                    cursor.execute("UPDATE t SET n = n + 1 WHERE id IN %s ORDER BY id", (ids,))
-                    self.connection.commit()
-                    self.transactions += 1
-        except Exception as error:  # shown by the test's own thread
-            self.failure = error
+        with self.connection.cursor() as cursor:
+            while not self.ended.wait(self.pause_s):
+                ids = tuple(choose.sample(range(self.rows), 3))
+                cursor.execute("UPDATE t SET n = n + 1 WHERE id IN %s ORDER BY id", (ids,))
+                self.connection.commit()
+                self.transactions += 1
 
 
 def create(database, rows):

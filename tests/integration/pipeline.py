@@ -88,21 +88,21 @@ class Pipeline:
 
     def command(self, name, *arguments, code=0, answer=None):
         """`tailrace NAME …`; returns what it printed, with `code` on both outputs."""
-        command = [programs.binary("tailrace"), name, *arguments, "-c", self.configure()]
-        done = subprocess.run(command, input=answer, text=True, capture_output=True,
-                              timeout=PATIENCE_S, check=False)
-        assert done.returncode == code, f"{command}: exit {done.returncode}\n{done}"
+        done = self._call(name, *arguments, answer=answer)
+        assert done.returncode == code, done
         return done.stdout + done.stderr if code else done.stdout
+
+    def _call(self, *arguments, answer=None):
+        return subprocess.run([programs.binary("tailrace"), *arguments, "-c", self.configure()], input=answer,
+                              text=True, capture_output=True, timeout=PATIENCE_S, check=False)
 
     def shown(self):
         """`offsets show --json` as a list of objects; asked again while Kafka cannot tell."""
-        command = [programs.binary("tailrace"), "offsets", "show", "--json", "-c", self.configure()]
-        for last in (False, False, True):
-            done = subprocess.run(command, text=True, capture_output=True, timeout=PATIENCE_S, check=False)
-            if done.returncode != TRY_AGAIN or last:
-                break
+        tries = 3
+        while (done := self._call("offsets", "show", "--json")).returncode == TRY_AGAIN and tries > 1:
+            tries -= 1
             time.sleep(1)
-        assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done}"
+        assert done.returncode == 0, done
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def status(self, *ids):

@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from tests.integration import wait
+from tests.integration.background import Background
 from tests.integration.pipeline import APPLIERS, stop
 from tests.integration.test_positions import each_source
 
@@ -19,35 +20,22 @@ ROWS = 60
 PASSING = {1205, 1213, 1412, 1020}
 
 
-class Writer:
+class Writer(Background):
     """Inserts, updates and deletes rows of table a, by the two columns that it always has."""
 
     def __init__(self, database):
-        self.database = database
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
+        self.connection = database.connect()
         self.statements = 0
-        self.failure = None
 
-    def __enter__(self):
-        self.thread.start()
-        return self
+    def close(self):
+        self.connection.close()
 
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-        assert self.failure is None, self.failure
-
-    def _run(self):
-        connection, choose = self.database.connect(), random.Random(11)
-        try:
-            with connection.cursor() as cursor:
-                while not self.ended.wait(0.003):
-                    self._write(cursor, choose)
-        except Exception as error:  # shown by the test's own thread
-            self.failure = error
-        finally:
-            connection.close()
+    def work(self):
+        choose = random.Random(11)
+        with self.connection.cursor() as cursor:
+            while not self.ended.wait(0.003):
+                self._write(cursor, choose)
 
     def _write(self, cursor, choose):
         key, old = choose.randrange(ROWS), choose.randrange(ROWS)

@@ -2,12 +2,12 @@
 """The guard: a replay from any earlier offset leaves the targets byte for byte as they are, at every moment."""
 
 import re
-import threading
 
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
+from tests.integration.background import Background
 from tests.integration.pipeline import APPLIERS, expect
 
 KEYS = 60
@@ -37,30 +37,21 @@ def objects(pipeline, *tables):
 READ = {"mongodb": documents, "redis": objects}
 
 
-class Watch:
+class Watch(Background):
     """Reads a target again and again in a thread of its own, and keeps what was ever other than `expected`."""
 
     def __init__(self, pipeline, target, expected, *tables):
+        super().__init__()
         self.read = lambda: READ[target](pipeline, *tables)
         self.expected, self.wrong, self.looks = expected, [], 0
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run)
 
-    def _run(self):
+    def work(self):
         while not self.ended.is_set():
             found = self.read()
             self.looks += 1
             self.wrong += [(key, self.expected.get(key), found.get(key))
                            for key in {**found, **self.expected}
                            if found.get(key) != self.expected.get(key)][:3]
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.ended.set()
-        self.thread.join()
 
 
 def history(database):

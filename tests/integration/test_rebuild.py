@@ -4,11 +4,11 @@ byte for byte, what a first run makes of Kafka, whatever was done to it."""
 
 import json
 import subprocess
-import threading
 
 import pymongo
 import pytest
 
+from tests.integration.background import Background
 from tests.integration.pipeline import APPLIERS, PARTITIONS, stop
 from tests.integration.test_guard import READ, documents, history, objects, small_batches
 from tests.lib import programs
@@ -72,14 +72,13 @@ def assert_nothing_beside(pipeline, applier):
         assert [key for key in pipeline.keys(f"*{pipeline.name}*") if b"rebuild" in key] == []
 
 
-class Reader:
+class Reader(Background):
     """Reads the table again and again; keeps each content that is neither of the two that are right."""
 
     def __init__(self, pipeline, applier, rows):
+        super().__init__()
         self.read = {"mongodb": lambda: self._documents(pipeline), "redis": lambda: objects(pipeline, "t")}[applier]
         self.rows, self.wrong, self.looks = rows, [], 0
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run)
 
     @staticmethod
     def _documents(pipeline):
@@ -90,20 +89,12 @@ class Reader:
                 if error.code != 175:
                     raise
 
-    def _run(self):
+    def work(self):
         while not self.ended.is_set():
             found = self.read()
             self.looks += 1
             if found != self.rows:
                 self.wrong.append({key: value for key, value in found.items() if self.rows.get(key) != value})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
 
 
 @each_applier

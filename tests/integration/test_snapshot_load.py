@@ -5,9 +5,9 @@ moment, twice in the wrong order, or not at all shows in the comparison."""
 
 import random
 import re
-import threading
 import time
 
+from tests.integration.background import Background
 from tests.integration.pipeline import expect
 from tests.integration.test_snapshot import SERVERS, progress, readable, snapshot  # noqa: F401 (a fixture)
 
@@ -16,35 +16,23 @@ START = 1000
 ROUNDS = 2
 
 
-class Transfers:
+class Transfers(Background):
     """Transactions that keep the sum of all accounts, in a thread; a context manager."""
 
     def __init__(self, database, seed):
-        self.database, self.choose = database, random.Random(seed)
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.done, self.failure = 0, None
+        super().__init__()
+        self.connection, self.choose = database.connect(autocommit=False), random.Random(seed)
+        self.done = 0
 
-    def __enter__(self):
-        self.connection = self.database.connect(autocommit=False)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
+    def close(self):
         self.connection.close()
-        assert self.failure is None, self.failure
 
-    def _run(self):
-        try:
-            with self.connection.cursor() as cursor:
-                while not self.ended.wait(0.001):
-                    self._transfer(cursor)
-                    self.connection.commit()
-                    self.done += 1
-        except Exception as error:  # shown by the test's own thread
-            self.failure = error
+    def work(self):
+        with self.connection.cursor() as cursor:
+            while not self.ended.wait(0.001):
+                self._transfer(cursor)
+                self.connection.commit()
+                self.done += 1
 
     def _transfer(self, cursor):
         """One account pays another; sometimes the payer is closed and opened again under a new number."""

@@ -5,11 +5,11 @@ with the damaged row."""
 
 import os
 import random
-import threading
 import time
 
 import pytest
 
+from tests.integration.background import Background
 from tests.integration.damage import Mongodb, RedisHash
 from tests.integration.verifying import DIFFERENT, EQUAL, Verify, prepare
 
@@ -22,70 +22,49 @@ KILL_EVERY_S = 12  # the next one takes over after the session timeout of 6 s
 DAMAGES = {"mongodb": Mongodb, "redis": RedisHash}
 
 
-class Changes:
+class Changes(Background):
     """Updates, deletes, inserts and key changes of random rows, at a steady rate."""
 
     def __init__(self, database):
+        super().__init__()
         self.connection = database.connect()
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
         self.rows = 0
-        self.failure = None
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
+    def close(self):
         self.connection.close()
-        assert self.failure is None, self.failure
 
-    def _run(self):
+    def work(self):
         choose = random.Random(11)
         begin = time.monotonic()
-        try:
-            with self.connection.cursor() as cursor:
-                while not self.ended.is_set():
-                    ids = tuple(choose.sample(range(ROWS), ROWS_A_CHANGE))
-                    kind = choose.random()
-                    if kind < 0.6:
-                        cursor.execute("UPDATE t SET n = n + 1, price = n / 7 WHERE id IN %s", (ids,))
-                    elif kind < 0.7:  # back and forth: a row that looks the same at two moments
-                        cursor.execute("UPDATE t SET n = 1 - n WHERE id < 10")
-                    elif kind < 0.85:
-                        cursor.execute("DELETE FROM t WHERE id IN %s", (ids,))
-                    else:
-                        cursor.executemany("INSERT INTO t VALUES (%s, 0, 1.5, 'new')"
-                                           " ON DUPLICATE KEY UPDATE s = CONCAT(s, '+')",
-                                           [(id_,) for id_ in ids])
-                    self.rows += cursor.rowcount
-                    self.ended.wait(max(0, begin + self.rows / CHANGES_A_SECOND - time.monotonic()))
-        except Exception as error:  # shown by the test's own thread
-            self.failure = error
+        with self.connection.cursor() as cursor:
+            while not self.ended.is_set():
+                ids = tuple(choose.sample(range(ROWS), ROWS_A_CHANGE))
+                kind = choose.random()
+                if kind < 0.6:
+                    cursor.execute("UPDATE t SET n = n + 1, price = n / 7 WHERE id IN %s", (ids,))
+                elif kind < 0.7:  # back and forth: a row that looks the same at two moments
+                    cursor.execute("UPDATE t SET n = 1 - n WHERE id < 10")
+                elif kind < 0.85:
+                    cursor.execute("DELETE FROM t WHERE id IN %s", (ids,))
+                else:
+                    cursor.executemany("INSERT INTO t VALUES (%s, 0, 1.5, 'new')"
+                                       " ON DUPLICATE KEY UPDATE s = CONCAT(s, '+')",
+                                       [(id_,) for id_ in ids])
+                self.rows += cursor.rowcount
+                self.ended.wait(max(0, begin + self.rows / CHANGES_A_SECOND - time.monotonic()))
 
 
-class Kills:
+class Kills(Background):
     """An applier that is killed every few seconds and started again; and the publisher, started again
     should it end, as a supervisor does."""
 
     def __init__(self, pipeline, applier):
-        self.ended = threading.Event()
+        super().__init__()
         self.program = pipeline.start_applier(applier)
         self.publisher = pipeline.start_publisher()
-        self.thread = threading.Thread(target=self._run, daemon=True)
         self.n = 0
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-
-    def _run(self):
+    def work(self):
         pause_s = 1  # the first one soon
         while not self.ended.wait(pause_s):
             pause_s = KILL_EVERY_S
