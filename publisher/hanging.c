@@ -52,12 +52,14 @@ static bool ask_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *places, st
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, places, KAFKA_TIMEOUT_MS);
     if (code)
         return kafka_question_failed(rk, code, "the ends of the partitions", err);
-    for (int i = 0; i < places->cnt; i++)
-        if (places->elems[i].err)
-            return kafka_err(err, places->elems[i].err, places->elems[i].topic);
-        else if (places->elems[i].offset < 0)
+    for (int i = 0; i < places->cnt; i++) {
+        const rd_kafka_topic_partition_t *place = &places->elems[i];
+        if (place->err)
+            return kafka_err(err, place->err, place->topic);
+        if (place->offset < 0)
             return err_set(err, ERR_RETRY, "%s: a leader does not know the end for now",
-                           places->elems[i].topic);
+                           place->topic);
+    }
     return true;
 }
 

@@ -244,6 +244,11 @@ static bool init_producer(struct session *session, struct err *err)
     return done;
 }
 
+static bool has_transactions(const struct session *session)
+{
+    return strcmp(session->config->publish.delivery, "at-least-once") != 0;
+}
+
 // Without transactions nothing fences an older publisher: it is given the time to see that there is
 // a newer one.
 static bool open_rival(struct session *session, struct err *err)
@@ -251,7 +256,7 @@ static bool open_rival(struct session *session, struct err *err)
     const struct checkpoint_log *log = &session->log;
     struct session_run *run = session->run;
     bool is_other = log->found && strcmp(log->last.instance, run->instance) != 0;
-    if (strcmp(session->config->publish.delivery, "at-least-once") != 0)
+    if (has_transactions(session))
         return true;
     if (run->epoch == 0)
         run->epoch = log->last.epoch + 1;
@@ -268,8 +273,7 @@ static bool end_hanging(struct session *session, struct err *err)
 {
     const struct hanging hanging = {session->config, session->plain, session->producer,
                                     &session->log};
-    bool is_transactional = strcmp(session->config->publish.delivery, "at-least-once") != 0;
-    return !is_transactional || !session->log.found || !session->log.last.running ||
+    return !has_transactions(session) || !session->log.found || !session->log.last.running ||
            hanging_end(&hanging, err);
 }
 

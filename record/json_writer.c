@@ -266,11 +266,9 @@ static bool is_integer(const struct value *value)
     return value->kind == VALUE_INT || value->kind == VALUE_UINT;
 }
 
-// Of the most frequent kind, and of no other, without a call for each step.
+// The most frequent kind, without a call for each step.
 static uint8_t *put_integer(uint8_t *to, const struct value *value)
 {
-    if (!is_integer(value))
-        return to;
     bool is_negative = value->kind == VALUE_INT && value->i < 0;
     *to = '-';
     return number_put_u64(to + is_negative, is_negative ? 0 - value->u : value->u);
@@ -290,9 +288,12 @@ static void put_row(struct buf *out, const struct table *table, const struct val
         uint8_t *to = buf_reserve(out, name.len + NUMBER_U64_MAX + 2);
         *to = before;
         before = ',';
-        to = put_integer(put_name(to + 1, name), &row[i]);
+        to = put_name(to + 1, name);
+        bool is_put = is_integer(&row[i]);
+        if (is_put)
+            to = put_integer(to, &row[i]);
         out->len = (size_t)(to - out->ptr);
-        if (!is_integer(&row[i]))
+        if (!is_put)
             json_write_value(out, &row[i]);
     }
     if (before == '{')

@@ -127,15 +127,8 @@ static void keep_wanted(struct consumer *consumer)
 static bool find_ends(struct consumer *consumer, struct err *err)
 {
     const struct config *config = consumer->options.config;
-    rd_kafka_t *rk = NULL;
-    rd_kafka_conf_t *conf = kafka_conf_new(config, "ends", err);
-    if (!conf)
-        return false;
-    if (!kafka_conf_set(conf, "isolation.level", "read_uncommitted", err)) {
-        rd_kafka_conf_destroy(conf);
-        return false;
-    }
-    bool done = kafka_open_take(RD_KAFKA_CONSUMER, conf, &rk, err) &&
+    rd_kafka_t *rk;
+    bool done = kafka_open_uncommitted(config, &rk, err) &&
                 topic_ends_list(rk, config->source.name, &consumer->ends, &consumer->n_ends, err);
     if (rk)
         rd_kafka_destroy(rk);
