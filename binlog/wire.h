@@ -62,6 +62,10 @@ MUST_CHECK bool wire_query(struct wire *wire, const char *sql, struct wire_resul
                            struct err *err);
 void wire_result_deinit(struct wire_result *result);
 
+// One statement without a result, whose end is not awaited: an error of it is that of the next call
+// on this connection.
+MUST_CHECK bool wire_send(struct wire *wire, const char *sql, struct err *err);
+
 // One row of a statement whose result is read as it arrives. Borrowed until the next call.
 struct wire_row {
     size_t n_columns;

@@ -40,6 +40,7 @@ struct wire {
     MYSQL_RES *rows;            // of wire_rows_open; NULL: none is open
     int socket; // a duplicate of the library's, for wire_interrupt; -1: not connected
     bool is_mariadb;
+    bool is_sent; // a statement whose end was not awaited
     unsigned last_errno;
     uint32_t server_id; // of the dump, for messages
     char version[64];

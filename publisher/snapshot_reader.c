@@ -28,8 +28,14 @@
 #define CHUNK_BYTES ((uint64_t)16 << 20) // of cells
 #define LOOK_EVERY 16                    // rows, at the clock
 #define DRAIN_BYTES ((uint64_t)4 << 20)  // of rows left in a result: less is read, more is cut off
-#define CUT_PERCENT 65                   // of the pause, after which no row is read any more
-#define AIM_PERCENT 50                   // that a chunk is to take
+// Thousandths of the pause: what a chunk is to take, and over that, when no row is read any more.
+#define AIM_FIRST 400
+#define AIM_LEAST 100
+#define AIM_MOST 600
+#define CUT_MORE 150
+#define AIM_GAINS 1   // with each chunk
+#define AIM_LOSES 3   // its n-th part
+#define AIM_BOUND 900 // with each chunk that took longer
 #define ROW_BYTES_LEAST 16
 
 #define ERRNO_TABLE_UNKNOWN 1146
@@ -44,6 +50,7 @@ struct snapshot_reader *reader_new(struct session *session, struct snapshot_sour
     reader->session = session;
     reader->source = source;
     reader->limit = FIRST_ROWS;
+    reader->aim = AIM_FIRST;
     return reader;
 }
 
@@ -418,10 +425,10 @@ static bool commit_pass(struct snapshot_reader *reader, bool *ended, struct err 
 
 static bool look_at_clock(struct snapshot_reader *reader, struct chunk *chunk, struct err *err)
 {
-    uint64_t pause_us = reader->session->config->snapshot.pause_ms * 10 * CUT_PERCENT;
+    uint64_t cut_us = reader->session->config->snapshot.pause_ms * (reader->aim + CUT_MORE);
     if (!reader->schema.index.is_ordered)
         return commit_pass(reader, &chunk->cut, err);
-    chunk->cut = chunk->bytes > CHUNK_BYTES || clock_steady_us() - reader->began_us >= pause_us;
+    chunk->cut = chunk->bytes > CHUNK_BYTES || clock_steady_us() - reader->began_us >= cut_us;
     return true;
 }
 
@@ -461,13 +468,24 @@ static bool end_rows(struct snapshot_reader *reader, const struct chunk *chunk, 
     return source_end(reader->source, err);
 }
 
-// The next chunk shall take half of the pause, as one that meets a busy machine takes twice that,
-// and not more than its share of memory.
+// A busy machine lets some chunks take several times what they would by themselves. Where that
+// comes near to the pause all of them become smaller at once, and larger again so slowly that it
+// happens with less than one of a hundred.
+static void adapt_aim(struct snapshot_reader *reader)
+{
+    uint64_t took_us = clock_steady_us() - reader->began_us;
+    unsigned aim = reader->aim + AIM_GAINS;
+    if (took_us > reader->session->config->snapshot.pause_ms * AIM_BOUND)
+        aim -= aim / AIM_LOSES;
+    reader->aim = aim < AIM_LEAST ? AIM_LEAST : aim > AIM_MOST ? AIM_MOST : aim;
+}
+
+// The next chunk shall take what the aim says, and not more than its share of memory.
 static void adapt(struct snapshot_reader *reader, const struct chunk *chunk)
 {
     uint64_t rows_us = clock_steady_us() - reader->first_us + 1;
     uint64_t before_us = reader->first_us - reader->began_us;
-    uint64_t aim_us = reader->session->config->snapshot.pause_ms * 10 * AIM_PERCENT;
+    uint64_t aim_us = reader->session->config->snapshot.pause_ms * reader->aim;
     uint64_t left_us = aim_us > before_us + aim_us / 4 ? aim_us - before_us : aim_us / 4;
     uint64_t limit = chunk->rows * left_us / rows_us;
     uint64_t row_bytes = chunk->rows ? chunk->bytes / chunk->rows + 1 : 1;
@@ -509,6 +527,7 @@ static bool read_chunk(struct snapshot_reader *reader, struct chunk *chunk, bool
     *of_source = true;
     if (!end_rows(reader, chunk, err))
         return false;
+    adapt_aim(reader);
     adapt(reader, chunk);
     return true;
 }

@@ -34,6 +34,7 @@ struct snapshot_reader {
     struct buf after;  // the condition behind the last row
     size_t n_cells;
     uint64_t limit;    // rows of the next chunk
+    unsigned aim;      // thousandths of the pause that it is to take
     uint64_t began_us; // of the chunk
     uint64_t first_us; // when its rows began to come
     uint32_t row;      // within the chunk

@@ -217,7 +217,7 @@ bool source_begin(struct snapshot_source *source, const struct server *server,
 bool source_end(struct snapshot_source *source, struct err *err)
 {
     source->failures = 0;
-    return wire_query(source->wire, "COMMIT", NULL, err);
+    return wire_send(source->wire, "COMMIT", err);
 }
 
 bool source_position(struct snapshot_source *source, struct position *position, struct err *err)

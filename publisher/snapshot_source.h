@@ -47,7 +47,7 @@ MUST_CHECK bool source_connect(struct snapshot_source *source, bool *ready, stru
 MUST_CHECK bool source_begin(struct snapshot_source *source, const struct server *server,
                              const struct position *stream, bool *is_there, struct err *err);
 
-// Ends it.
+// Ends it, without waiting for the server's answer.
 MUST_CHECK bool source_end(struct snapshot_source *source, struct err *err);
 
 // Where the server's binlog ends now: nothing that any view so far has shown is behind it.
