@@ -256,6 +256,7 @@ demo: ## MySQL → Kafka → MongoDB and Redis on this machine
 bench: ## measures every stage and prints tables (docs/performance.md)
 	@tests/deps.sh bench
 	@$(MAKE) -s -j2 all bench-programs
+	@$(MAKE) -s oracle
 	@tests/bench/bench.sh all
 
 bench-decode: ## the stage of it that decodes a file
@@ -339,7 +340,7 @@ oracle: ## the programs with Oracle's libmysqlclient, in build/mysql
 	@tests/stack/stack install mysql
 	@mkdir -p build/mysql
 	@tests/stack/stack client-flags > build/mysql/oracle.mk
-	@$(MAKE) -s -j2 BUILD=build/mysql CLIENT=mysql ORACLE_ROOT=yes build/mysql/bin/tailrace-publish
+	@$(MAKE) -s -j2 BUILD=build/mysql CLIENT=mysql ORACLE_ROOT=yes build/mysql/bin/tailrace-publish build/mysql/bench/bin/live
 
 format: ## formats the C sources
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

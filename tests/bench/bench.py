@@ -20,7 +20,8 @@ from tests.lib import servers
 from tests.lib.programs import ROOT, Failed, config, write_config
 
 DIRECTORY = ROOT / "build/bench"
-DECODE, LIVE = "Decode a file", "Server → decoded"
+DECODE = "Decode a file"
+LIVE, LIVE_MYSQL = (f"Server → decoded, {library}" for library in ("libmariadb", "libmysqlclient"))
 PUBLISH, MONGODB, REDIS = "Server → Kafka, exactly once", "Kafka → MongoDB", "Kafka → Redis"
 ROWS_A_TRANSACTION = 20  # of the backlog: so many rows has the large one of the other workloads
 TABLES_MOST = 5000
@@ -37,6 +38,7 @@ class Bench:
     def __init__(self, stack, transactions, runs, seconds):
         self.addresses = {"mysql": servers.address("mysql")}
         self.runner = Runner(DIRECTORY, stack)
+        self.mysql_runner = Runner(DIRECTORY, stack, "build/mysql")
         self.workload = Workload(self.addresses["mysql"], stack / "mysql/data", transactions)
         self.runs, self.seconds = runs, seconds
         self.figures = defaultdict(lambda: defaultdict(list))
@@ -103,7 +105,8 @@ class Bench:
         if LIVE not in self.figures:
             report.judge_latency(targets, self.latency)
             return targets
-        report.judge_live(targets, self.medians(LIVE))
+        for stage in (LIVE, LIVE_MYSQL):
+            report.judge_live(targets, stage, self.medians(stage))
         report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
         report.judge_latency(targets, self.latency)
         report.judge_shapes(targets, self.by_shape)
@@ -148,6 +151,7 @@ class Bench:
         say(LIVE)
         for _ in range(SHORT_TIMES):
             self._keep(LIVE, stages.live(runner, addresses["mysql"], backlog, rows))
+            self._keep(LIVE_MYSQL, stages.live(self.mysql_runner, addresses["mysql"], backlog, rows))
         say(PUBLISH)
         self._keep(PUBLISH, {"tailrace-publish": stages.publish(runner, self.config, rows, size)})
         self._keep(PUBLISH, stages.produce_limits(runner, addresses["kafka"], records, size))

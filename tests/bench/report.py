@@ -91,8 +91,8 @@ def judge_decode(targets, decode, allocations):
                     "MB of memory")
 
 
-def judge_live(targets, live):
-    targets.at_least("server → decoded, of fetching only",
+def judge_live(targets, stage, live):
+    targets.at_least(f"{stage}, of fetching only",
                      _share(live["fetched and decoded"], live["limit: fetched only"]), 90, "%")
 
 

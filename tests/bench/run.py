@@ -47,14 +47,15 @@ class Figures:
 
 
 class Runner:
-    """Commands whose working files lie in `directory`; `stack` is where the servers' pid files are."""
+    """Commands whose working files lie in `directory`; `stack` is where the servers' pid files are. The bench's
+    own programs are those of `build`."""
 
-    def __init__(self, directory, stack):
-        self.directory, self.stack = Path(directory), Path(stack)
+    def __init__(self, directory, stack, build=os.environ.get("BUILD", "build")):
+        self.directory, self.stack, self.build = Path(directory), Path(stack), build
 
     def program(self, name):
         """The path of a program of the bench."""
-        return str(ROOT / os.environ.get("BUILD", "build") / "bench/bin" / name)
+        return str(ROOT / self.build / "bench/bin" / name)
 
     def ours(self, command, rows=0, size=0, output=None, environment=None):
         """Any command under measure: its whole life. `output`: a path for its standard output."""

@@ -299,6 +299,23 @@ def test_rights(pipeline, database):
 
 
 @SERVERS
+def test_rights_of_a_role(pipeline, database, source):
+    """They count where the role is the account's by default."""
+    name, to = pipeline.name, "TO" if source == "mysql" else "FOR"
+    fill(database, rows=10)
+    pipeline.options["publish"]["start"] = "snapshot"
+    database.sql(f"CREATE ROLE {name}_reader", f"GRANT SELECT ON `{name}`.* TO {name}_reader",
+                 f"GRANT {name}_reader TO '{name}'@'%'")
+    try:
+        expect(pipeline.start_publisher("--until-caught-up"), 77)
+        database.sql(f"SET DEFAULT ROLE {name}_reader {to} '{name}'@'%'")
+        pipeline.publish()
+    finally:
+        database.sql(f"DROP ROLE {name}_reader")
+    assert len(reads(pipeline, "t")) == 10
+
+
+@SERVERS
 def test_killed(readable):
     """Each row is published once, wherever the publisher was killed."""
     pipeline = readable

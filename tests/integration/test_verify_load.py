@@ -96,13 +96,18 @@ def verify_for(pipeline, target, seconds, expected):
     return runs
 
 
-@pytest.mark.parametrize("target", ["mongodb", "redis"])
-def test_under_load(pipeline, target, figures):
+@pytest.mark.parametrize("target, options", [
+    pytest.param("mongodb", {}, id="mongodb"), pytest.param("redis", {}, id="redis"),
+    pytest.param("redis", {"policy": "refresh"}, id="redis-refresh"),
+    pytest.param("redis", {"policy": "invalidate"}, id="redis-invalidate"),
+    pytest.param("redis", {"ttl": "1h"}, id="redis-ttl", marks=pytest.mark.long)])
+def test_under_load(pipeline, target, options, figures):
     pipeline.options["log"]["level"] = "info"
     prepare(pipeline)
     create(pipeline.database)
     pipeline.publish()
     pipeline.apply(target)
+    pipeline.options[target].update(options)  # all rows are cached by now
     begin = time.monotonic()
     with Kills(pipeline, target) as kills, Changes(pipeline.database) as changes:
         runs = verify_for(pipeline, target, SECONDS / 2, set())

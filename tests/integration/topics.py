@@ -141,10 +141,11 @@ class Topics:
 
 
 def _end(consumer, place):
-    """Asks again where the partition's leader has just changed."""
+    """Asks again where the partition's leader has just changed, and where the client gives no offset."""
     def ask():
         try:
-            return consumer.get_watermark_offsets(TopicPartition(*place), timeout=PATIENCE_S)
+            ends = consumer.get_watermark_offsets(TopicPartition(*place), timeout=PATIENCE_S)
+            return ends if ends and min(ends) >= 0 else None
         except KafkaException as error:
             if error.args[0].code() not in LEADER_CHANGES:
                 raise
