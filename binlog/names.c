@@ -30,6 +30,7 @@ struct place {
 struct statement {
     struct place at;
     enum ddl_kind kind;
+    enum ddl_rows rows;
     char *db;
     char *text; // in UTF-8
 };
@@ -109,14 +110,16 @@ static bool same_name(const char *a, struct slice b)
     return !is_plain(b) || (strlen(a) == b.len && strncasecmp(a, (const char *)b.ptr, b.len) == 0);
 }
 
-// Statements that leave every shape as it is.
+// Statements that leave every shape as it is. A table that has rows before CREATE TABLE stays as it
+// is, or was dropped by a statement of its own.
 static bool keeps_shapes(const struct statement *statement)
 {
     static const char *const words[] = {"GRANT ", "REVOKE ", "ANALYZE ", "OPTIMIZE ", "FLUSH "};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncasecmp(statement->text, words[i], strlen(words[i])) == 0)
             return statement->kind == DDL_OTHER;
-    return statement->kind == DDL_TRUNCATE_TABLE;
+    return statement->kind == DDL_TRUNCATE_TABLE ||
+           (statement->kind == DDL_CREATE_TABLE && statement->rows == DDL_ROWS_STAY);
 }
 
 // Rather too often than not: a name that may be written in more than one way is in every statement.
@@ -153,6 +156,7 @@ static bool keep_statement(struct names *names, const struct place *at, const st
     names->statements[names->n_statements++] = (struct statement){
         .at = *at,
         .kind = ddl->kind,
+        .rows = ddl->rows,
         .db = mem_strndup(ddl->db.ptr, ddl->db.len),
         .text = mem_strndup(text.ptr, text.len),
     };

@@ -79,7 +79,8 @@ SWAP = "ALTER TABLE t RENAME COLUMN a TO x, RENAME COLUMN c TO a"
 
 
 @pytest.mark.parametrize("source, metadata, statement", [
-    (*MODES[1], SWAP), *((*MODES[0], statement) for statement in (
+    *((*MODES[1], statement) for statement in (
+        SWAP, "CREATE OR REPLACE TABLE t (id INT PRIMARY KEY, c INT, a INT)")), *((*MODES[0], statement) for statement in (
         SWAP, "RENAME TABLE t TO u", "DROP TABLE t", "CREATE UNIQUE INDEX i ON t (c)"))],
     indirect=["source"])
 def test_altered_behind_the_rows(pipeline, bare, statement):
@@ -92,6 +93,15 @@ def test_altered_behind_the_rows(pipeline, bare, statement):
     assert f"follows \"{statement.split()[0]} " in failed.log() and f"at {file}:" in failed.log()
     assert rows_of(pipeline, "before_it") == [{"id": 1}]
     assert f"{pipeline.name}.{pipeline.name}.t" not in pipeline.topics.names()
+
+
+@each_mode
+def test_tables_created_behind_the_rows(pipeline, bare):
+    """As programs do when they start: the table is there and stays as it is."""
+    create = "CREATE TABLE IF NOT EXISTS t (id INT PRIMARY KEY, a INT)"
+    bare.sql(create, "INSERT INTO t VALUES (1, 2)", create, "CREATE TABLE u LIKE t", "INSERT INTO t VALUES (2, 3)")
+    pipeline.publish()
+    assert sorted(row["id"] for row in rows_of(pipeline)) == [1, 2]
 
 
 @one_mode

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # common.sh is read before it
 # Oracle MySQL 9.7 with GTIDs and full row metadata: mysql://root@127.0.0.1, no password; and on
-# request a replica of it, by GTID, which is read-only until somebody promotes it.
+# request a replica of it, by GTID, which is read-only until somebody promotes it, or a server of
+# its own with neither, as it is by default.
 #
 # Debian carries it only in sid, whose libc is newer than Debian 12's. So the packages and all they
 # need are unpacked into a tree in the cache, without touching the system, and run through the
@@ -22,6 +23,7 @@ mysql_port() { # NODE
     case $1 in
     mysql) port 1 ;;
     mysql-replica) port 9 ;;
+    mysql-plain) port 11 ;;
     esac
 }
 
@@ -134,6 +136,7 @@ role() { # NODE
     case $1 in
     mysql) echo server-id=1 ;;
     mysql-replica) printf '%s\n' server-id=11 read-only=ON ;;
+    mysql-plain) printf '%s\n' server-id=13 gtid-mode=OFF enforce-gtid-consistency=OFF binlog-row-metadata=MINIMAL ;;
     esac
 }
 
