@@ -27,19 +27,24 @@ def insert_large(database, rows=LARGE_ROWS):
                  f" HAVING id < {rows}")
 
 
+def kill_publishers(pipeline, seconds, between=lambda: None):
+    """One after the other, at any time after its start: while it connects, reads, sends, commits. How many."""
+    moments = random.Random(3)
+    kills, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        publisher = pipeline.start_publisher()
+        time.sleep(moments.uniform(0.05, 0.9))
+        publisher.check()
+        publisher.kill()
+        between()
+        kills += 1
+    return kills
+
+
 @each_source
 def test_publisher_killed_under_load(pipeline, database):
-    """Killed at any time after its start: while it connects, reads, sends, commits."""
-    moments = random.Random(3)
-    kills = 0
     with Load(database) as running:
-        end = time.monotonic() + 6
-        while time.monotonic() < end:
-            publisher = pipeline.start_publisher()
-            time.sleep(moments.uniform(0.05, 0.9))
-            publisher.check()
-            publisher.kill()
-            kills += 1
+        kills = kill_publishers(pipeline, 6)
     assert kills > 5 and running.transactions > 100
     pipeline.converge()
     assert_each_change_once(pipeline)

@@ -2,16 +2,15 @@
 """MySQL as it is where nobody has prepared it for us: no GTIDs, and neither names nor full types of columns in its
 log. Places are file:position, and exactly once has to hold all the same."""
 
-import random
 import secrets
 import subprocess
-import time
 
 import pytest
 
 from tests.integration.database import Database
 from tests.integration.load import Load, assert_each_change_once
 from tests.integration.pipeline import Pipeline, expect
+from tests.integration.test_kill import kill_publishers
 from tests.integration.test_positions import published, table_with_rows
 from tests.integration.test_undecided import decide, no_leftovers, pending, prepare, xid_text
 from tests.lib import programs
@@ -44,17 +43,8 @@ def pipeline(server, folder):
 
 def test_killed_under_load(pipeline, database):
     """While rows change and files end."""
-    moments = random.Random(5)
-    kills = 0
     with Load(database) as running:
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            publisher = pipeline.start_publisher()
-            time.sleep(moments.uniform(0.05, 0.9))
-            publisher.check()
-            publisher.kill()
-            database.sql("FLUSH BINARY LOGS")
-            kills += 1
+        kills = kill_publishers(pipeline, 5, lambda: database.sql("FLUSH BINARY LOGS"))
     assert kills > 4 and running.transactions > 100
     pipeline.converge()
     assert_each_change_once(pipeline)
