@@ -25,6 +25,7 @@ struct control {
     rd_kafka_t *rk;
     rd_kafka_topic_t *topic;
     rd_kafka_message_t *message;
+    bool is_read;
 };
 
 void control_topic_name(struct buf *out, const char *name)
@@ -163,7 +164,8 @@ bool control_open(const struct config *config, int64_t from, struct control **co
     rd_kafka_conf_t *conf = kafka_conf_new(config, "control", err);
     *control = NULL;
     control_topic_name(&name, config->source.name);
-    bool ok = conf && kafka_conf_set(conf, "isolation.level", "read_committed", err);
+    bool ok = conf && kafka_conf_set(conf, "isolation.level", "read_committed", err) &&
+              kafka_conf_set(conf, "enable.partition.eof", "true", err);
     if (!ok && conf)
         rd_kafka_conf_destroy(conf);
     ok = ok && kafka_open_take(RD_KAFKA_CONSUMER, conf, &new->rk, err);
@@ -208,6 +210,7 @@ bool control_peek(struct control *control, const rd_kafka_message_t **message, s
         return true;
     }
     control_take(control);
+    control->is_read = control->is_read || code == RD_KAFKA_RESP_ERR__PARTITION_EOF;
     return code == RD_KAFKA_RESP_ERR__PARTITION_EOF || kafka_err_class(code) == ERR_RETRY ||
            kafka_err(err, code, "reading commands");
 }
@@ -217,6 +220,11 @@ void control_take(struct control *control)
     if (control->message)
         rd_kafka_message_destroy(control->message);
     control->message = NULL;
+}
+
+bool control_is_read(const struct control *control)
+{
+    return control->is_read;
 }
 
 // --- sending -----------------------------------------------------------------------------------

@@ -62,6 +62,9 @@ MUST_CHECK bool control_peek(struct control *control, const rd_kafka_message_t *
                              struct err *err);
 void control_take(struct control *control);
 
+// Was everything taken that the topic had when it was opened?
+bool control_is_read(const struct control *control);
+
 // Appends a record, for those who give commands; waits until it is durable. `record` may be several
 // lines: a record each.
 MUST_CHECK bool control_send(const struct config *config, const struct buf *records, size_t n,

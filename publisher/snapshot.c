@@ -443,6 +443,8 @@ bool snapshots_are_busy(const struct snapshots *snapshots)
 
 bool snapshots_have_ended(const struct snapshots *snapshots)
 {
+    if (!control_is_read(snapshots->control))
+        return false;
     for (size_t i = 0; i < snapshots->log->n_snapshots; i++)
         if (snapshots->log->snapshots[i]->phase == SNAPSHOT_RUNNING)
             return false;

@@ -47,7 +47,7 @@ MUST_CHECK bool snapshots_step(struct snapshots *snapshots, bool idle, bool *wor
 // Is there work that does not wait for anybody?
 bool snapshots_are_busy(const struct snapshots *snapshots);
 
-// Have all of them ended, or are they paused?
+// Have all of them ended, or are they paused; those too whose commands came before this session?
 bool snapshots_have_ended(const struct snapshots *snapshots);
 
 // The stream has met a statement.

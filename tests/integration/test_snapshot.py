@@ -298,6 +298,16 @@ def test_rights(pipeline, database):
         publisher.stop()
 
 
+def test_asked_for_while_nobody_runs(readable):
+    """The next publisher does it, also one that ends when it has caught up."""
+    fill(readable.database, rows=10)
+    readable.publish()
+    for times in range(1, 6):
+        snapshot(readable, f"{readable.name}.t")
+        readable.publish()
+        assert len(reads(readable, "t")) == 10 * times
+
+
 @SERVERS
 def test_rights_of_a_role(pipeline, database, source):
     """They count where the role is the account's by default."""
