@@ -131,6 +131,19 @@ static bool fail_dump(const struct wire *wire, const char *what, const char *tex
                    ERRNO_SOURCE_FATAL);
 }
 
+// On a connection that stood, an error of TLS is its loss and not a wrong setting; while connecting
+// its text tells. The texts are OpenSSL's and the system's.
+static bool is_lost_tls(const struct wire *wire, unsigned number, const char *text)
+{
+    static const char *const losses[] = {"unexpected eof", "reset by peer", "roken pipe",
+                                         "imed out",       "imeout",        "SYSCALL",
+                                         "reason(0)",      "Success"};
+    bool is_lost = wire->socket >= 0;
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        is_lost = is_lost || has_word(text, losses[i]);
+    return number == ERRNO_TLS && is_lost;
+}
+
 bool wire_fail_with(struct wire *wire, const char *what, unsigned number, const char *text,
                     struct err *err)
 {
@@ -139,8 +152,7 @@ bool wire_fail_with(struct wire *wire, const char *what, unsigned number, const 
         return fail_denied(wire, what, number, text, err);
     if (number == ERRNO_SOURCE_FATAL || number == ERRNO_SAME_ID)
         return fail_dump(wire, what, text, err);
-    // On a connection that stood, an error of TLS is its loss and not a wrong setting.
-    bool is_lost = number == ERRNO_TLS && wire->socket >= 0;
+    bool is_lost = is_lost_tls(wire, number, text);
     return err_set(err, is_lost ? ERR_RETRY : error_class(number), "%s: %s (error %u)", what, text,
                    number);
 }

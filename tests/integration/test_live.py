@@ -10,10 +10,12 @@ from tests.integration import wait
 from tests.integration.load import Load, assert_each_change_once
 from tests.integration.pipeline import APPLIERS, expect, stop
 from tests.integration.test_kill import LARGE_ROWS, insert_large
+from tests.integration.switch import Switch
 from tests.integration.test_positions import each_client, each_source, published, table_with_rows
-from tests.lib import programs
+from tests.lib import programs, servers
 
 LARGE_BYTES = 20 << 20
+CUTS = 20, 36, 37, 300, 600  # bytes of a client: the request for TLS is 36, its first message some 300 to 600
 
 
 @each_source
@@ -99,6 +101,20 @@ def dump_thread(database):
     found = database.rows("SELECT id FROM information_schema.processlist WHERE user = %s AND"
                           " command LIKE 'Binlog Dump%%'", database.schema)
     return found[0][0] if found else None
+
+
+@each_client
+def test_connections_cut_while_they_are_made(pipeline, database):
+    """Wherever in the handshake, encrypted or not: what passes, not a wrong setting."""
+    table_with_rows(database, 1, 3)
+    pipeline.options["source"]["tls"] = "required"
+    with Switch(servers.mysql_address(database.url)["port"], cuts=CUTS) as switch:
+        pipeline.options["source"]["host"] = f"127.0.0.1:{switch.port}"
+        for left in range(len(CUTS) - 1, -1, -1):
+            expect(pipeline.start_publisher("--until-caught-up"), 75)
+            assert len(switch.cuts) == left
+        pipeline.publish()
+    assert published(pipeline) == [1, 2, 3]
 
 
 @pytest.mark.own("source")
