@@ -21,8 +21,11 @@
 
 void reader_move_position(struct reader *reader)
 {
-    memcpy(reader->position.file, reader->file, sizeof reader->position.file);
-    reader->position.pos = reader->next_pos;
+    struct position *position = &reader->position;
+    if (reader->file_ts || strcmp(position->file, reader->file) != 0)
+        position->file_ts = reader->file_ts;
+    memcpy(position->file, reader->file, sizeof position->file);
+    position->pos = reader->next_pos;
 }
 
 // Between transactions the position follows the events, so that a quiet server's log can be purged.
@@ -290,6 +293,7 @@ void reader_continue_take(struct reader *reader, struct source *source)
     gtid_set_deinit(&reader->position.executed);
     reader->position.file[0] = '\0';
     reader->file[0] = '\0';
+    reader->file_ts = 0;
     reader->next_pos = 0;
 }
 

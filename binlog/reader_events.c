@@ -330,6 +330,23 @@ bool reader_ends_in_transaction(const struct reader *reader, struct err *err)
                    (int)reader->transaction.id_len, reader->transaction.id);
 }
 
+// A server that was reset or restored has other transactions in a file of the same name, maybe with
+// the same borders. The event at the head of a file tells when the server began it.
+static bool check_file(const struct reader *reader, struct err *err)
+{
+    const struct position *start = reader->options->start;
+    if (!start || !start->file_ts || !reader->file_ts || reader->file_ts == start->file_ts ||
+        strcmp(start->file, reader->file) != 0)
+        return true;
+    return err_set(err, ERR_REFUSED,
+                   "%s was read up to %llu, but the server has another file of that name, begun at "
+                   "%llu and not at %llu (seconds since 1970): it was reset or restored; start "
+                   "over with `tailrace offsets reset publisher --to earliest` and copy the tables "
+                   "again with `tailrace snapshot`",
+                   start->file, (unsigned long long)start->pos, (unsigned long long)reader->file_ts,
+                   (unsigned long long)start->file_ts);
+}
+
 static bool handle_format(struct reader *reader, const struct event *event, struct err *err)
 {
     if (!reader_between_transactions(reader))
@@ -339,7 +356,8 @@ static bool handle_format(struct reader *reader, const struct event *event, stru
     reader->inner_format = reader->format;
     reader->inner_format.has_checksum = false;
     table_maps_clear(&reader->maps);
-    return true;
+    reader->file_ts = event->timestamp;
+    return check_file(reader, err);
 }
 
 static bool handle_rotate(struct reader *reader, const struct event *event, struct err *err)
@@ -354,6 +372,7 @@ static bool handle_rotate(struct reader *reader, const struct event *event, stru
         return reader_ends_in_transaction(reader, err);
     memcpy(reader->file, name.ptr, name.len);
     reader->file[name.len] = '\0';
+    reader->file_ts = 0;
     reader->next_pos = pos;
     if (event->end_pos != 0 && !(event->flags & EVENT_FLAG_ARTIFICIAL))
         return true;

@@ -43,6 +43,7 @@ struct reader {
     struct arena arena;
 
     char file[POSITION_FILE_MAX]; // of the event that is being read
+    uint64_t file_ts;             // when the server began the file; 0: not said yet
     uint64_t event_pos;           // where it starts
     uint64_t next_pos;            // where it ends
     bool in_payload; // events come from `payload`; the positions are those of the event around them

@@ -15,8 +15,10 @@
 
 #define WAIT_MS 100
 #define STOP_MS 500
-#define RIVAL_MS 300   // a server ends the dump of the older of two at once, Kafka tells us later
-#define COMMIT_SHARE 4 // a transaction lasts so many times what the commit before it took,
+#define RIVAL_MS 300 // a server ends the dump of the older of two at once, Kafka tells us later
+#define DISPLACEMENTS_MOST 3
+#define DISPLACED_MS 600000 // a displacement so long after the last one counts as the first
+#define COMMIT_SHARE 4      // a transaction lasts so many times what the commit before it took,
 #define SLOW_TRANSACTION_MS 5000 // but no longer for that reason
 
 // What the rows of a transaction that is out in part are of, and how many of them each topic got.
@@ -176,6 +178,20 @@ static void say_goodbye(struct session *session)
         log_err("not committed", &err);
 }
 
+// The server has ended our dump because another replica came with our server_id. An older publisher
+// of this name that was cut off does that before it hears that it was replaced; it ends by itself,
+// and we go on. One that goes on doing it is somebody else.
+static bool is_displaced_for_now(struct session_run *run, const struct err *err)
+{
+    uint64_t now_ms = clock_steady_ms();
+    if (err->class != ERR_CONFIG)
+        return false;
+    if (now_ms - run->displaced_ms > DISPLACED_MS)
+        run->displacements = 0;
+    run->displaced_ms = now_ms;
+    return run->displacements++ < DISPLACEMENTS_MOST;
+}
+
 // What was read before a failure of the source, or of a change, is saved. Where that fails as well,
 // the first error is the one that counts, unless another publisher took over: then that is the
 // reason of it, and nothing is saved.
@@ -193,6 +209,8 @@ static bool fail(struct session *session, struct err *err)
         *err = second;
         return false;
     }
+    if (is_displaced_for_now(session->run, err))
+        err->class = ERR_RETRY;
     if ((err->class != ERR_RETRY || of_source) &&
         !save(session, err->class == ERR_RETRY, &second)) {
         if (second.class == ERR_REFUSED && err->class != ERR_REFUSED)

@@ -23,7 +23,9 @@ struct session_run {
     char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid:number", of no other run
     uint64_t epoch;                           // at-least-once: see rival.h
     bool fenced;                              // a session was, and none has been open since
-    bool replaced; // then it was by another publisher, whose checkpoint is the last one
+    bool replaced;          // then it was by another publisher, whose checkpoint is the last one
+    unsigned displacements; // the server ended a dump of ours for one with our server_id
+    uint64_t displaced_ms;  // steady; when it was last
     bool has_target;
     struct position target;     // the end of the source's binlog when the run began
     unsigned retention_step;    // of the warnings that the server will remove what is needed

@@ -57,6 +57,8 @@ bool position_begin(struct position *from, const struct position *position, stru
     for (size_t i = 0; i < pending->n; i++)
         has_gtids = has_gtids && pending->items[i].gtid.kind != GTID_NONE;
     if (position->file[0] || !has_gtids) { // else the files are those of another server
+        if (strcmp(from->file, pending->items[0].file) != 0)
+            from->file_ts = 0;
         memcpy(from->file, pending->items[0].file, sizeof from->file);
         from->pos = pending->items[0].pos;
     }
@@ -92,6 +94,8 @@ void position_write_fields(struct buf *out, const struct position *position)
     buf_printf(out, ",\"filter\":\"%016llx\"", (unsigned long long)position->filter);
     put_number(out, ",\"ts_us\":", position->ts_us);
     put_text(out, ",\"server\":", slice_of_str(position->server_uuid));
+    if (position->file_ts)
+        put_number(out, ",\"file_ts\":", position->file_ts);
     if (position->pending.n) {
         buf_str(out, ",\"pending\":");
         pending_write(out, &position->pending);
@@ -108,12 +112,14 @@ enum {
     AT_TS_US,
     AT_SERVER,
     N_NEEDED,
-    AT_PENDING = N_NEEDED,
+    AT_FILE_TS = N_NEEDED,
+    AT_PENDING,
     N_FIELDS
 };
 static const char *const fields[N_FIELDS] = {
-    [AT_GTID] = "gtid",     [AT_FILE] = "file",   [AT_POS] = "pos",       [AT_ROWS] = "rows",
-    [AT_FILTER] = "filter", [AT_TS_US] = "ts_us", [AT_SERVER] = "server", [AT_PENDING] = "pending",
+    [AT_GTID] = "gtid",     [AT_FILE] = "file",       [AT_POS] = "pos",
+    [AT_ROWS] = "rows",     [AT_FILTER] = "filter",   [AT_TS_US] = "ts_us",
+    [AT_SERVER] = "server", [AT_FILE_TS] = "file_ts", [AT_PENDING] = "pending",
 };
 
 struct read {
@@ -202,6 +208,7 @@ static bool read_fields(struct read *read, struct position *position)
            read_number(read, AT_ROWS, &position->rows) && read_filter(read, &position->filter) &&
            read_number(read, AT_TS_US, &position->ts_us) &&
            read_text(read, AT_SERVER, position->server_uuid, sizeof position->server_uuid) &&
+           (!read->at[AT_FILE_TS] || read_number(read, AT_FILE_TS, &position->file_ts)) &&
            (!read->at[AT_PENDING] ||
             pending_read(&position->pending, json_raw(&read->tape, read->at[AT_PENDING]),
                          read->err));

@@ -15,6 +15,7 @@
 struct position {
     struct gtid_set executed;     // empty where GTIDs are off
     char file[POSITION_FILE_MAX]; // "" = unknown
+    uint64_t file_ts;             // when the server began the file, in seconds; 0 = unknown
     uint64_t pos;                 // behind the last complete transaction
     uint64_t rows;                // of the next transaction, already done
     uint64_t filter;              // digest of the table filter, where rows > 0
@@ -29,7 +30,7 @@ void position_copy(struct position *to, const struct position *from);
 
 // As JSON, the value of the checkpoint's record:
 // {"gtid":"…","file":"binlog.000002","pos":1234,"rows":0,"filter":"…","ts_us":…,"server":"…"}
-// and, where there are any, "pending":[…] as in pending.h.
+// where it is known, "file_ts":…, and where there are any, "pending":[…] as in pending.h.
 // position_write_fields writes the members without the braces, for a record that has more.
 void position_write_fields(struct buf *out, const struct position *position);
 // Reads the members from a JSON object and passes over the ones that it does not know. ERR_CORRUPT.

@@ -9,8 +9,8 @@ import pytest
 from tests.integration import wait
 from tests.integration.load import Load, assert_each_change_once
 from tests.integration.pipeline import APPLIERS, expect, stop
-from tests.integration.test_kill import LARGE_ROWS, insert_large
 from tests.integration.switch import Switch
+from tests.integration.test_kill import LARGE_ROWS, insert_large
 from tests.integration.test_positions import each_client, each_source, published, table_with_rows
 from tests.lib import programs, servers
 
@@ -101,6 +101,30 @@ def dump_thread(database):
     found = database.rows("SELECT id FROM information_schema.processlist WHERE user = %s AND"
                           " command LIKE 'Binlog Dump%%'", database.schema)
     return found[0][0] if found else None
+
+
+def test_another_replica_with_our_server_id(pipeline, database):
+    """Each ends the other's dump. Taken for a publisher of before at first, which soon ends by itself; then for what
+    it is."""
+    address = servers.mysql_address(database.url)
+    other = [programs.ROOT / "tests/stack/stack", "mysql-tool", "mysqlbinlog", "--read-from-remote-server", "--stop-never",
+             "--host=127.0.0.1", f"--port={address['port']}", "--user=root", "--result-file=/dev/null",
+             f"--connection-server-id={pipeline.options['source']['server_id']}", database.position().split(":")[0]]
+    publisher = pipeline.start_publisher()
+    publisher.wait_for("started")
+    for number in range(1, 4):
+        assert subprocess.run(other, capture_output=True, timeout=30, check=False).returncode != 0
+        table_with_rows(database, number, number)
+        wait.until(lambda: published_or_none(pipeline) == list(range(1, number + 1)), f"row {number}")
+    with subprocess.Popen(other, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as last:
+        refused = expect(publisher, 78)
+        last.kill()
+    assert "is in use by another replica" in refused.log()
+    pipeline.publish()
+
+
+def published_or_none(pipeline):
+    return published(pipeline) if f"{pipeline.name}.{pipeline.name}.t" in pipeline.topics.names() else None
 
 
 @each_client

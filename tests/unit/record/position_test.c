@@ -33,7 +33,9 @@ static void test_both_directions(void **state)
 
 #define UUID "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 #define HEAD "{\"gtid\":\"" UUID ":1-9\",\"file\":\"b.000003\",\"pos\":99,\"rows\":2,"
-#define TAIL "\"filter\":\"0000000000000001\",\"ts_us\":5,\"server\":\"s\",\"pending\":["
+#define TAIL                                                                                       \
+    "\"filter\":\"0000000000000001\",\"ts_us\":5,\"server\":\"s\",\"file_ts\":1795248900,"         \
+    "\"pending\":["
 #define XA_ONE                                                                                     \
     "{\"xid\":\"X'61',X'',1\",\"gtid\":\"" UUID ":4\",\"file\":\"b.000001\",\"pos\":1234,"         \
     "\"before\":\"\"}"
@@ -72,7 +74,7 @@ static void test_pending(void **state)
     assert_works(position_begin(&begin, &position, &err), &err);
     assert_set(&begin.executed, UUID ":1-3:5:7-9");
     assert_string_equal(begin.file, "b.000001");
-    assert_true(begin.pos == 1234 && begin.rows == 0);
+    assert_true(begin.pos == 1234 && begin.rows == 0 && begin.file_ts == 0);
     pending_remove(&position.pending, "X'61',X'',1");
     pending_remove(&position.pending, "X'63',X'',1"); // is not there
     assert_written(&position, HEAD TAIL XA_TWO "]}");
@@ -82,7 +84,7 @@ static void test_pending(void **state)
     pending_remove(&position.pending, "X'62',X'',1");
     assert_works(position_begin(&begin, &position, &err), &err);
     assert_set(&begin.executed, UUID ":1-9");
-    assert_true(begin.pos == 99 && begin.rows == 2);
+    assert_true(begin.pos == 99 && begin.rows == 2 && begin.file_ts == 1795248900);
     position_deinit(&begin);
     position_deinit(&position);
 }
