@@ -88,23 +88,6 @@ static struct lane *find_lane(struct consumer *consumer, const char *topic, int3
     return NULL;
 }
 
-// The worker with the fewest partitions.
-static struct worker *choose_worker(const struct consumer *consumer)
-{
-    struct worker *best = NULL;
-    size_t least = SIZE_MAX;
-    for (size_t i = 0; i < consumer->options.n_workers; i++) {
-        size_t n = 0;
-        for (size_t k = 0; k < consumer->n_lanes; k++)
-            n += consumer->lanes[k]->worker == consumer->options.workers[i];
-        if (n < least) {
-            least = n;
-            best = consumer->options.workers[i];
-        }
-    }
-    return best;
-}
-
 static bool is_wanted(const struct consumer_options *options, const char *topic)
 {
     for (size_t i = 0; i < options->n_topics; i++)
@@ -164,7 +147,7 @@ static bool add_lane(struct consumer *consumer, const char *topic, int32_t parti
     lane->end_wanted = find_end(consumer, topic, partition);
     lane->end_seen = -1;
     lane->committed = -1;
-    lane->worker = choose_worker(consumer);
+    lane->worker = options->workers[consumer->n_lanes % options->n_workers];
     consumer->lanes =
         mem_realloc((void *)consumer->lanes, (consumer->n_lanes + 1) * sizeof(struct lane *));
     consumer->lanes[consumer->n_lanes++] = lane;
@@ -444,8 +427,32 @@ static void push_pending(struct consumer *consumer)
             set_paused(consumer, consumer->options.workers[i], false);
 }
 
+// Where little comes, the records of many partitions go to one worker, which writes them in one
+// step; where much comes, to the one that has the least to do.
+static void choose_worker(const struct consumer *consumer, struct lane *lane)
+{
+    size_t least = SIZE_MAX, n_queued;
+    if (lane->is_paused || !worker_is_without(lane->worker, lane))
+        return;
+    for (size_t i = 0; i < consumer->options.n_workers; i++) {
+        struct worker *worker = consumer->options.workers[i];
+        enum worker_load load = worker_load(worker, &n_queued);
+        if (load == WORKER_BEGINS) {
+            lane->worker = worker;
+            return;
+        }
+        n_queued += load == WORKER_BUSY; // what is being written counts as well
+        if (n_queued < least) {
+            least = n_queued;
+            lane->worker = worker;
+        }
+    }
+}
+
 static void hand_over(struct consumer *consumer, struct lane *lane, rd_kafka_message_t *message)
 {
+    if (consumer->n_pending == 0)
+        choose_worker(consumer, lane);
     struct worker *worker = lane->worker;
     struct err ignored; // it is looked at by the loop
     if (consumer->n_pending > 0 && has_pending(consumer, worker)) {

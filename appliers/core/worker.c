@@ -29,6 +29,8 @@
 // So many refusals leave the batches as large as they are.
 #define REFUSALS_WHOLE 4
 #define FIRST_RECORDS 64
+// A worker with fewer queued has only begun.
+#define FEW_RECORDS 64
 #define STEP_FAST_MS 500
 #define STEP_SLOW_MS 2000
 
@@ -489,6 +491,17 @@ bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *m
     return has_room;
 }
 
+enum worker_load worker_load(struct worker *worker, size_t *n_queued)
+{
+    enum worker_load load = WORKER_BUSY;
+    pthread_mutex_lock(&worker->mutex);
+    *n_queued = worker->n_queued;
+    if (!worker->writing && worker->n_queued < FEW_RECORDS)
+        load = worker->n_queued ? WORKER_BEGINS : WORKER_IDLE;
+    pthread_mutex_unlock(&worker->mutex);
+    return load;
+}
+
 bool worker_wait_room(struct worker *worker, unsigned ms)
 {
     struct timespec until = deadline_in(ms);
@@ -507,6 +520,14 @@ static bool is_writing(const struct worker *worker, const struct lane *lane)
         if (worker->taken[i].lane == lane)
             return true;
     return false;
+}
+
+bool worker_is_without(struct worker *worker, const struct lane *lane)
+{
+    pthread_mutex_lock(&worker->mutex);
+    bool is_without = lane->n_queued == 0 && !is_writing(worker, lane);
+    pthread_mutex_unlock(&worker->mutex);
+    return is_without;
 }
 
 bool worker_drop(struct worker *worker, struct lane *lane, unsigned ms)

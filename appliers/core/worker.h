@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worker: a thread that takes the records of its partitions from a queue, makes batches of them and
-// writes each batch with its checkpoints in one step. A lane is one partition that is ours; it
-// belongs to one worker for its whole life, so the order of its records is kept.
+// writes each batch with its checkpoints in one step. A lane is one partition that is ours; all of
+// its records that are not yet applied lie with one worker, so their order is kept.
 //
 // Threads: the consumer's thread starts workers, opens and drops lanes and pushes records; the
 // worker's thread does the rest. What both touch lies under the worker's mutex.
@@ -51,6 +51,19 @@ struct worker *worker_start(const struct worker_options *options, struct sink *s
 // Hands a record over, which is then the worker's. False when the queue is full: the record stays
 // the caller's.
 MUST_CHECK bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *message);
+
+// What a worker has to do.
+enum worker_load {
+    WORKER_IDLE,
+    WORKER_BEGINS, // it has a few records and will take them as soon as its thread runs
+    WORKER_BUSY,
+};
+
+// *n_queued: records that it has not taken yet.
+enum worker_load worker_load(struct worker *worker, size_t *n_queued);
+
+// True when nothing of the lane lies with the worker: its next record may go to another one.
+bool worker_is_without(struct worker *worker, const struct lane *lane);
 
 // Waits up to ms until there is room for one record more; false when there is none yet.
 bool worker_wait_room(struct worker *worker, unsigned ms);
