@@ -259,9 +259,10 @@ bench: ## measures every stage and prints tables (docs/performance.md)
 	@$(MAKE) -s oracle
 	@tests/bench/bench.sh all
 
-bench-decode: ## the stage of it that decodes a file
+bench-decode: ## the stages of it that decode: a file, and live through both client libraries
 	@tests/deps.sh bench
 	@$(MAKE) -s -j2 all bench-programs
+	@$(MAKE) -s oracle
 	@tests/bench/bench.sh decode
 
 .PHONY: bench-latency

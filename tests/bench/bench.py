@@ -49,11 +49,12 @@ class Bench:
         self.config = str(DIRECTORY / "tailrace.conf")
 
     def run_decode(self):
-        """Only the stage that decodes a file."""
+        """Only the stages that decode: a file, and what comes from a server."""
         self._prepare()
         backlog, rows = self._backlog()
         for _ in range(self.runs):
             self._decode(backlog, rows)
+            self._live(backlog, rows)
 
     def run_latency(self):
         """Only how long a change is on its way, with nothing else in the servers."""
@@ -77,6 +78,7 @@ class Bench:
         for _ in range(self.runs):
             backlog, rows = self._backlog()
             self._decode(backlog, rows)
+            self._live(backlog, rows)
             self._path(backlog, rows)
         self._idle()
         latency = Latency(self.runner, self.addresses, self.config, self.seconds)
@@ -102,15 +104,15 @@ class Bench:
         targets = report.Targets()
         if DECODE in self.figures:
             report.judge_decode(targets, self.medians(DECODE), self.allocations)
-        if LIVE not in self.figures:
+            for stage in (LIVE, LIVE_MYSQL):
+                report.judge_live(targets, stage, self.medians(stage))
+        if PUBLISH in self.figures:
+            report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
+        if self.latency:
             report.judge_latency(targets, self.latency)
-            return targets
-        for stage in (LIVE, LIVE_MYSQL):
-            report.judge_live(targets, stage, self.medians(stage))
-        report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
-        report.judge_latency(targets, self.latency)
-        report.judge_shapes(targets, self.by_shape)
-        report.judge_memory(targets, self._memory())
+        if PUBLISH in self.figures:
+            report.judge_shapes(targets, self.by_shape)
+            report.judge_memory(targets, self._memory())
         return targets
 
     def settings(self):
@@ -145,13 +147,15 @@ class Bench:
             self._keep(DECODE, stages.decode(self.runner, backlog, rows))
         self.allocations = stages.allocations(self.runner, backlog, rows)
 
+    def _live(self, backlog, rows):
+        say(LIVE)
+        for _ in range(SHORT_TIMES):
+            self._keep(LIVE, stages.live(self.runner, self.addresses["mysql"], backlog, rows))
+            self._keep(LIVE_MYSQL, stages.live(self.mysql_runner, self.addresses["mysql"], backlog, rows))
+
     def _path(self, backlog, rows):
         size, runner, addresses = backlog.bytes, self.runner, self.addresses
         records = stages.write_records(runner, backlog)
-        say(LIVE)
-        for _ in range(SHORT_TIMES):
-            self._keep(LIVE, stages.live(runner, addresses["mysql"], backlog, rows))
-            self._keep(LIVE_MYSQL, stages.live(self.mysql_runner, addresses["mysql"], backlog, rows))
         say(PUBLISH)
         self._keep(PUBLISH, {"tailrace-publish": stages.publish(runner, self.config, rows, size)})
         self._keep(PUBLISH, stages.produce_limits(runner, addresses["kafka"], records, size))

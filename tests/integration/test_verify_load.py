@@ -98,7 +98,7 @@ def verify_for(pipeline, target, seconds, expected):
 
 @pytest.mark.parametrize("target, options", [
     pytest.param("mongodb", {}, id="mongodb"), pytest.param("redis", {}, id="redis"),
-    pytest.param("redis", {"policy": "refresh"}, id="redis-refresh"),
+    pytest.param("redis", {"policy": "refresh"}, id="redis-refresh", marks=pytest.mark.long),
     pytest.param("redis", {"policy": "invalidate"}, id="redis-invalidate", marks=pytest.mark.long),
     pytest.param("redis", {"ttl": "1h"}, id="redis-ttl", marks=pytest.mark.long)])
 def test_under_load(pipeline, target, options, figures):
