@@ -21,11 +21,9 @@
 
 void reader_move_position(struct reader *reader)
 {
-    struct position *position = &reader->position;
-    if (reader->file_ts || strcmp(position->file, reader->file) != 0)
-        position->file_ts = reader->file_ts;
-    memcpy(position->file, reader->file, sizeof position->file);
-    position->pos = reader->next_pos;
+    memcpy(reader->position.file, reader->file, sizeof reader->position.file);
+    reader->position.file_ts = reader->file_ts;
+    reader->position.pos = reader->next_pos;
 }
 
 // Between transactions the position follows the events, so that a quiet server's log can be purged.

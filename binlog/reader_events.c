@@ -372,7 +372,8 @@ static bool handle_rotate(struct reader *reader, const struct event *event, stru
         return reader_ends_in_transaction(reader, err);
     memcpy(reader->file, name.ptr, name.len);
     reader->file[name.len] = '\0';
-    reader->file_ts = 0;
+    bool is_known = strcmp(reader->position.file, reader->file) == 0;
+    reader->file_ts = is_known ? reader->position.file_ts : 0; // until its head says it
     reader->next_pos = pos;
     if (event->end_pos != 0 && !(event->flags & EVENT_FLAG_ARTIFICIAL))
         return true;

@@ -313,9 +313,11 @@ static void copy_rows(MYSQL_RES *rows, struct wire_result *result)
     buf_deinit(&texts);
 }
 
-static bool finish_sent(struct wire *wire, struct err *err)
+// Before a statement: none is under way, none has failed.
+static bool prepare(struct wire *wire, struct err *err)
 {
     bool was_sent = wire->is_sent;
+    wire->last_errno = 0;
     wire->is_sent = false;
     return !was_sent || mysql_read_query_result(wire->mysql) == 0 ||
            wire_fail(wire, "the statement before", err);
@@ -323,8 +325,7 @@ static bool finish_sent(struct wire *wire, struct err *err)
 
 bool wire_send(struct wire *wire, const char *sql, struct err *err)
 {
-    wire->last_errno = 0;
-    if (!finish_sent(wire, err))
+    if (!prepare(wire, err))
         return false;
     wire->is_sent = mysql_send_query(wire->mysql, sql, (unsigned long)strlen(sql)) == 0;
     return wire->is_sent || wire_fail(wire, sql, err);
@@ -332,10 +333,9 @@ bool wire_send(struct wire *wire, const char *sql, struct err *err)
 
 bool wire_query(struct wire *wire, const char *sql, struct wire_result *result, struct err *err)
 {
-    wire->last_errno = 0;
     if (result)
         *result = (struct wire_result){0};
-    if (!finish_sent(wire, err))
+    if (!prepare(wire, err))
         return false;
     if (mysql_real_query(wire->mysql, sql, (unsigned long)strlen(sql)) != 0)
         return wire_fail(wire, sql, err);
@@ -375,8 +375,7 @@ bool wire_rows_open(struct wire *wire, struct slice sql, uint64_t *shape, struct
 {
     char what[200];
     slice_to_str(what, sizeof what, sql);
-    wire->last_errno = 0;
-    if (!finish_sent(wire, err))
+    if (!prepare(wire, err))
         return false;
     if (mysql_real_query(wire->mysql, (const char *)sql.ptr, (unsigned long)sql.len) != 0)
         return wire_fail(wire, what, err);

@@ -187,34 +187,38 @@ bool kafka_open_take(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **r
     return err_set(err, ERR_CONFIG, "[kafka]: %s", reason);
 }
 
-bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *err)
+// With the properties, which end with NULL.
+static bool open_reader(const struct config *config, const char *role,
+                        const char *const (*properties)[2], rd_kafka_t **rk, struct err *err)
 {
     *rk = NULL;
-    rd_kafka_conf_t *conf = kafka_conf_new(config, "client", err);
+    rd_kafka_conf_t *conf = kafka_conf_new(config, role, err);
     if (!conf)
         return false;
-    // The end of a partition is told by a fetch that brings nothing: it shall not wait long for
-    // something.
-    if (!kafka_conf_set(conf, "enable.partition.eof", "true", err) ||
-        !kafka_conf_set(conf, "fetch.wait.max.ms", "10", err) ||
-        !kafka_conf_set(conf, "isolation.level", "read_committed", err)) {
-        rd_kafka_conf_destroy(conf);
-        return false;
-    }
+    for (; **properties; properties++)
+        if (!kafka_conf_set(conf, (*properties)[0], (*properties)[1], err)) {
+            rd_kafka_conf_destroy(conf);
+            return false;
+        }
     return kafka_open_take(RD_KAFKA_CONSUMER, conf, rk, err);
+}
+
+// The end of a partition is told by a fetch that brings nothing: it shall not wait long for
+// something.
+bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *err)
+{
+    static const char *const properties[][2] = {{"enable.partition.eof", "true"},
+                                                {"fetch.wait.max.ms", "10"},
+                                                {"isolation.level", "read_committed"},
+                                                {NULL, NULL}};
+    return open_reader(config, "client", properties, rk, err);
 }
 
 bool kafka_open_uncommitted(const struct config *config, rd_kafka_t **rk, struct err *err)
 {
-    *rk = NULL;
-    rd_kafka_conf_t *conf = kafka_conf_new(config, "ends", err);
-    if (!conf)
-        return false;
-    if (!kafka_conf_set(conf, "isolation.level", "read_uncommitted", err)) {
-        rd_kafka_conf_destroy(conf);
-        return false;
-    }
-    return kafka_open_take(RD_KAFKA_CONSUMER, conf, rk, err);
+    static const char *const properties[][2] = {{"isolation.level", "read_uncommitted"},
+                                                {NULL, NULL}};
+    return open_reader(config, "ends", properties, rk, err);
 }
 
 static bool host_exists(const char *host)
