@@ -108,11 +108,10 @@ class Bench:
                 report.judge_live(targets, stage, self.medians(stage))
         if PUBLISH in self.figures:
             report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
-        if self.latency:
-            report.judge_latency(targets, self.latency)
-        if PUBLISH in self.figures:
             report.judge_shapes(targets, self.by_shape)
             report.judge_memory(targets, self._memory())
+        if self.latency:
+            report.judge_latency(targets, self.latency)
         return targets
 
     def settings(self):

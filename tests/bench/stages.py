@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import confluent_kafka
 from confluent_kafka import admin
 
-from tests.lib.programs import ROOT, binary
+from tests.lib.programs import binary
+from tests.lib.stack import MYSQLBINLOG
 
 PARTITIONS = 8
 BATCH_RECORDS = 1000  # [apply] batch_records
@@ -20,7 +21,6 @@ TRANSACTION_BYTES = 8 << 20  # [publish] transaction_bytes
 SOURCE = "bench"
 RECORDS = "records.jsonl"
 TOPIC = f"{SOURCE}.sbtest.sbtest1"
-MYSQLBINLOG = [str(ROOT / "tests/stack/stack"), "mysql-tool", "mysqlbinlog"]
 
 
 def count(backlog):

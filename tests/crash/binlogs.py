@@ -13,7 +13,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from tests.lib import programs
+from tests.lib.stack import MYSQLBINLOG
 
 UNKNOWN = object()
 TEXT_TYPES = ("VARSTRING", "STRING", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB")
@@ -27,8 +27,7 @@ EMPTIES = re.compile(rb"(?:TRUNCATE|DROP|CREATE OR REPLACE) TABLE (?:`?(\w+)`?\.
 NAME = re.compile(rb"`((?:[^`]|``)+)`")
 ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "Z": "\x1a", "b": "\b"}
-PROGRAMS = {"mysql": [str(programs.ROOT / "tests/stack/stack"), "mysql-tool", "mysqlbinlog"],
-            "mariadb": ["mariadb-binlog"]}
+PROGRAMS = {"mysql": MYSQLBINLOG, "mariadb": ["mariadb-binlog"]}
 
 
 @dataclass

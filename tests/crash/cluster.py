@@ -17,7 +17,6 @@ from tests.lib import programs, servers
 
 PROXY_OFFSET = 20  # of a proxy's port from its server's
 SECOND_LISTENER = 10  # of a broker's second listener, which sends its clients to the proxy
-STACK = programs.ROOT / "tests/stack/stack"
 NODES = {"mysql": ["mysql"], "mariadb": ["mariadb"], "kafka": ["kafka-a", "kafka-b"],
          "mongodb": ["mongodb"], "redis": ["redis"]}
 

@@ -3,7 +3,6 @@
 again it goes on by itself and nothing is missing. Kafka and mongod die of a full disk: then somebody makes
 room and starts them, and that has to be all."""
 
-import subprocess
 import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -12,12 +11,12 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests.crash.cluster import STACK, Cluster
+from tests.crash.cluster import Cluster
 from tests.crash.room import small_disk
 from tests.crash.test_supervised import answers, lag
 from tests.integration import wait
 from tests.integration.pipeline import APPLIERS, stop
-from tests.lib import servers
+from tests.lib import servers, stack
 
 ROWS, ROW_BYTES = 20_000, 900
 MEMORY_MOST_KIB = 96 * 1024
@@ -124,9 +123,8 @@ def test_broker_throttles(pipeline, database):
 def quota(config):
     """A client quota for all clients."""
     def alter(what, value):
-        subprocess.run([STACK, "kafka-tool", "kafka.admin.ConfigCommand", "--bootstrap-server",
-                        servers.address("kafka"), "--alter", what, value, "--entity-type", "clients",
-                        "--entity-default"], check=True, capture_output=True)
+        stack.call("kafka-tool", "kafka.admin.ConfigCommand", "--bootstrap-server", servers.address("kafka"),
+                   "--alter", what, value, "--entity-type", "clients", "--entity-default")
     alter("--add-config", config)
     try:
         yield

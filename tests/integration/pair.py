@@ -2,13 +2,11 @@
 """A primary and its replica, in a stack of their own, so that a test may kill and promote them."""
 
 import os
-import subprocess
 
 from tests.integration import wait
-from tests.lib import programs, servers
+from tests.lib import servers, stack
 
 PORTS_FURTHER = 50  # than those of the stack that the tests run on
-STACK = programs.ROOT / "tests/stack/stack"
 # What MySQL and MariaDB say differently.
 WORDS = {
     "mysql": {"change": "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {port},"
@@ -32,7 +30,8 @@ class Pair:
         base = int(os.environ.get("TAILRACE_PORT_BASE", "21000")) + PORTS_FURTHER
         self.environment |= {"TAILRACE_PORT_BASE": str(base), "TAILRACE_STACK_DIR": str(folder)}
         self._stack("start", kind, f"{kind}-replica")
-        self.primary, self.replica = (self._address(name) for name in (kind, f"{kind}-replica"))
+        self.primary, self.replica = (stack.address(name, self.environment)
+                                      for name in (kind, f"{kind}-replica"))
 
     def close(self):
         self._stack("clean")
@@ -94,12 +93,5 @@ class Pair:
         finally:
             connection.close()
 
-    def _address(self, name):
-        printed = self._stack("env", name).splitlines()[0]
-        return printed.split("=", 1)[1].strip("'")
-
     def _stack(self, *arguments):
-        done = subprocess.run([STACK, *arguments], env=self.environment, capture_output=True,
-                              text=True, check=False)
-        assert done.returncode == 0, f"{arguments}: {done.stderr}"
-        return done.stdout
+        stack.call(*arguments, environment=self.environment)

@@ -33,21 +33,29 @@ class Switch:
                 client, _ = self.listener.accept()
                 server = socket.create_connection(("127.0.0.1", self.target))
                 self.sockets += [client, server]
-                most = self.cuts.pop(0) if self.cuts else None
-                for pair in ((client, server, most), (server, client, None)):
-                    threading.Thread(target=_pump, args=pair, daemon=True).start()
+                forward = (_pump_some, client, server, self.cuts.pop(0)) if self.cuts else (_pump, client, server)
+                for pump, *pair in (forward, (_pump, server, client)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
         except OSError:  # closed
             pass
 
 
-def _pump(source, target, most):
-    left = most or PIECE_BYTES
+def _pump(source, target):
     try:
-        while left > 0 and (piece := source.recv(min(left, PIECE_BYTES))):
+        while piece := source.recv(PIECE_BYTES):
             target.sendall(piece)
-            left -= len(piece) if most else 0
         target.shutdown(socket.SHUT_WR)
-        if most:
-            source.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def _pump_some(source, target, left):
+    """So many bytes, then the connection is cut."""
+    try:
+        while left > 0 and (piece := source.recv(left)):
+            target.sendall(piece)
+            left -= len(piece)
+        for end in (target, source):
+            end.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass

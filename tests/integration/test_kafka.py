@@ -10,7 +10,7 @@ import pytest
 from tests.integration import wait
 from tests.integration.pipeline import PARTITIONS, stop
 from tests.integration.topics import by_key, crc32c, murmur2_partition
-from tests.lib import programs, servers
+from tests.lib import servers, stack
 
 # Key bytes and their murmur2, from the test of the Java client (UtilsTest.testMurmur2).
 JAVA_MURMUR2 = [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536),
@@ -150,12 +150,11 @@ def test_order_equals_the_binlog(pipeline, database):
 def mysqlbinlog(database, file):
     """(id, op, n) of each change of table t in the file, as MySQL's own program prints them."""
     address = servers.mysql_address(database.url)
-    command = ["tests/stack/stack", "mysql-tool", "mysqlbinlog", "--no-defaults", "--verbose",
+    command = [*stack.MYSQLBINLOG, "--no-defaults", "--verbose",
                "--base64-output=decode-rows", "--read-from-remote-server", f"--user={address['user']}",
                f"--password={address['password']}", f"--host={address['host']}",
                f"--port={address['port']}", file]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True,
-                             cwd=programs.ROOT).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     image = r"###   @1=(\d+)\n###   @2=(\d+)\n"
     pattern = (rf"### (INSERT INTO|UPDATE|DELETE FROM) `{database.schema}`.`t`\n"
                rf"(?:### WHERE\n{image})?(?:### SET\n{image})?")

@@ -12,7 +12,7 @@ from tests.integration.pipeline import APPLIERS, expect, stop
 from tests.integration.switch import Switch
 from tests.integration.test_kill import LARGE_ROWS, insert_large
 from tests.integration.test_positions import each_client, each_source, published, table_with_rows
-from tests.lib import programs, servers
+from tests.lib import programs, servers, stack
 
 LARGE_BYTES = 20 << 20
 CUTS = 20, 36, 37, 300, 600  # bytes of a client: the request for TLS is 36, its first message some 300 to 600
@@ -107,8 +107,8 @@ def test_another_replica_with_our_server_id(pipeline, database):
     """Each ends the other's dump. Taken for a publisher of before at first, which soon ends by itself; then for what
     it is."""
     address = servers.mysql_address(database.url)
-    other = [programs.ROOT / "tests/stack/stack", "mysql-tool", "mysqlbinlog", "--read-from-remote-server", "--stop-never",
-             "--host=127.0.0.1", f"--port={address['port']}", "--user=root", "--result-file=/dev/null",
+    other = [*stack.MYSQLBINLOG, "--read-from-remote-server", "--stop-never", "--host=127.0.0.1",
+             f"--port={address['port']}", "--user=root", "--result-file=/dev/null",
              f"--connection-server-id={pipeline.options['source']['server_id']}", database.position().split(":")[0]]
     publisher = pipeline.start_publisher()
     publisher.wait_for("started")
@@ -181,7 +181,5 @@ def test_broker_or_target_restarts(pipeline, database, server):
 
 def restart(server):
     """Kills a server of the stack and starts it again."""
-    stack = programs.ROOT / "tests/stack/stack"
     for command in ("kill", "start"):
-        done = subprocess.run([stack, command, server], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        stack.call(command, server)

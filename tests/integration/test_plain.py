@@ -3,7 +3,6 @@
 log. Places are file:position, and exactly once has to hold all the same."""
 
 import secrets
-import subprocess
 import time
 
 import pytest
@@ -13,19 +12,15 @@ from tests.integration.load import Load, assert_each_change_once
 from tests.integration.pipeline import Pipeline, expect
 from tests.integration.test_kill import kill_publishers
 from tests.integration.test_positions import published, table_with_rows
-from tests.integration.test_undecided import decide, no_leftovers, pending, prepare, xid_text
-from tests.lib import programs
-
-STACK = programs.ROOT / "tests/stack/stack"
+from tests.integration.test_undecided import decided_over_restarts
+from tests.lib import stack
 
 
 @pytest.fixture(scope="module")
 def server():
     """Its URL."""
-    subprocess.run([STACK, "start", "mysql-plain"], check=True, capture_output=True)
-    printed = subprocess.run([STACK, "env", "mysql-plain"], check=True, text=True, capture_output=True)
-    yield printed.stdout.splitlines()[0].split("=", 1)[1]
-    subprocess.run([STACK, "stop", "mysql-plain"], check=True, capture_output=True)
+    with stack.started("mysql-plain") as url:
+        yield url
 
 
 @pytest.fixture
@@ -33,10 +28,9 @@ def pipeline(server, folder):
     """From that server, at the place where it stands now."""
     name = "t" + secrets.token_hex(4)
     database = Database("mysql", server, name)
-    [(file, pos, *_)] = database.rows("SHOW BINARY LOG STATUS")
     database.sql(f"GRANT SELECT ON {name}.* TO '{name}'@'%'")
     path = Pipeline(name, database, "libmariadb", folder, server_id=secrets.randbelow(10**9) + 10**6)
-    path.options["publish"]["start"] = f"{file}:{pos}"
+    path.options["publish"]["start"] = database.position()
     yield path
     path.close()
     database.close()
@@ -53,24 +47,9 @@ def test_killed_under_load(pipeline, database):
 
 
 def test_xa_over_restarts(pipeline, database):
-    """Rows come with XA COMMIT, once, though nothing but file and position tells the transactions apart."""
-    a, b = pipeline.name + "a", pipeline.name + "b"
-    with no_leftovers(database):
-        table_with_rows(database, 1, 1)
-        prepare(database, a, "INSERT INTO t VALUES (2), (3)")
-        prepare(database, b, "INSERT INTO t VALUES (20)")
-        table_with_rows(database, 4, 4)
-        pipeline.publish()
-        assert published(pipeline) == [1, 4] and pending(pipeline) == [xid_text(a), xid_text(b)]
-        database.sql("FLUSH BINARY LOGS")
-        table_with_rows(database, 5, 5)
-        pipeline.publish()
-        decide(database, "COMMIT", a)
-        decide(database, "ROLLBACK", b)
-        table_with_rows(database, 6, 6)
-        pipeline.publish()
-        assert published(pipeline) == [1, 2, 3, 4, 5, 6] and pending(pipeline) == []
-        pipeline.converge()
+    """Nothing but file and position tells the transactions apart."""
+    decided_over_restarts(pipeline, database)
+    pipeline.converge()
 
 
 def test_reset(pipeline, database):

@@ -3,7 +3,6 @@
 byte for byte, what a first run makes of Kafka, whatever was done to it."""
 
 import json
-import subprocess
 
 import pymongo
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from tests.integration.background import Background
 from tests.integration.pipeline import APPLIERS, PARTITIONS, stop
 from tests.integration.test_guard import READ, documents, history, objects, small_batches
-from tests.lib import programs
+from tests.lib import stack
 
 REFUSED = 77
 each_applier = pytest.mark.parametrize("applier", APPLIERS)
@@ -156,9 +155,8 @@ def forget_records(pipeline, topic):
     path = pipeline.folder / "forget.json"
     path.write_text(json.dumps({"version": 1, "partitions": [
         {"topic": topic, "partition": number, "offset": -1} for number in range(PARTITIONS)]}))
-    subprocess.run([programs.ROOT / "tests/stack/stack", "kafka-tool", "org.apache.kafka.tools.DeleteRecordsCommand",
-                    "--bootstrap-server", pipeline.addresses["kafka"], "--offset-json-file", path],
-                   check=True, capture_output=True)
+    stack.call("kafka-tool", "org.apache.kafka.tools.DeleteRecordsCommand", "--bootstrap-server",
+               pipeline.addresses["kafka"], "--offset-json-file", path)
 
 
 @each_applier

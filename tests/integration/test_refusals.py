@@ -3,7 +3,6 @@
 that nothing was written before it."""
 
 import re
-import subprocess
 
 import pytest
 from confluent_kafka.admin import NewPartitions
@@ -12,7 +11,7 @@ from tests.integration import private, wait
 from tests.integration.database import RIGHTS, Database
 from tests.integration.pipeline import APPLIERS, Pipeline, expect
 from tests.integration.test_positions import each_client, each_source, published, table_with_rows
-from tests.lib import programs, servers
+from tests.lib import programs, servers, stack
 
 USAGE, DATA, UNAVAILABLE, REFUSED, CONFIG = 64, 65, 69, 77, 78
 
@@ -255,21 +254,15 @@ def test_other_partition_count(pipeline, database):
 @pytest.mark.own("mongodb")
 def test_standalone_mongod(pipeline, database):
     """A mongod without a replica set has no transactions."""
-    stack = programs.ROOT / "tests/stack/stack"
     table_with_rows(database, 1, 1)
     pipeline.publish()
-    subprocess.run([stack, "start", "mongodb-standalone"], check=True, capture_output=True)
-    try:
-        address = subprocess.run([stack, "env", "mongodb-standalone"], check=True, text=True,
-                                 capture_output=True).stdout.splitlines()[0].split("=", 1)[1]
+    with stack.started("mongodb-standalone") as address:
         pipeline.options["mongodb"]["uri"] = address
         message = refusal(pipeline, CONFIG, "tailrace-apply-mongodb")
         assert_names(message, "standalone", "replica set", "--replSet", "rs.initiate()")
         standalone = servers.mongodb(address)
         assert not {pipeline.name, "tailrace"} & set(standalone.list_database_names())
         standalone.close()
-    finally:
-        subprocess.run([stack, "stop", "mongodb-standalone"], check=True, capture_output=True)
 
 
 def test_read_only_redis(pipeline, database, folder):
