@@ -128,7 +128,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/key_template common/log \
 	record/base64 record/crc32c record/gtid record/holding record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
-	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/reader binlog/ring \
+	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/payload binlog/reader binlog/ring \
 	binlog/hold binlog/spill binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \

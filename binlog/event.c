@@ -114,6 +114,7 @@ static bool parse_header(struct slice bytes, struct event *event, struct err *er
 {
     struct cursor cur = cursor_of(bytes);
     event->bytes = bytes;
+    event->body_beyond = 0;
     event->timestamp = cursor_u32(&cur);
     event->code = cursor_u8(&cur);
     event->server_id = cursor_u32(&cur);
@@ -123,9 +124,6 @@ static bool parse_header(struct slice bytes, struct event *event, struct err *er
     if (cur.failed)
         return err_at(err, ERR_CORRUPT, cursor_offset(&cur), "an event of %zu bytes has no header",
                       bytes.len);
-    if (event->size != bytes.len)
-        return err_at(err, ERR_CORRUPT, 9, "the header says %u bytes, the event has %zu",
-                      event->size, bytes.len);
     return true;
 }
 
@@ -152,15 +150,19 @@ static uint32_t stored_checksum(const struct event *event)
     return cursor_u32(&cur);
 }
 
-static bool verify_checksum(const struct event *event, struct err *err)
+static bool compare_checksums(const struct event *event, uint32_t want, uint32_t got,
+                              struct err *err)
 {
-    uint32_t want = stored_checksum(event);
-    uint32_t got = checksum_of(event);
     if (want == got)
         return true;
-    return err_at(err, ERR_CORRUPT, event->bytes.len - EVENT_CHECKSUM_BYTES,
+    return err_at(err, ERR_CORRUPT, event->size - EVENT_CHECKSUM_BYTES,
                   "%s: checksum %08x expected, the bytes have %08x",
                   event_kind_of(event->code)->name, want, got);
+}
+
+static bool verify_checksum(const struct event *event, struct err *err)
+{
+    return compare_checksums(event, stored_checksum(event), checksum_of(event), err);
 }
 
 // A rotation that heads a dump is made before its sender has read the file's format: whether it has
@@ -182,6 +184,9 @@ bool event_parse(struct slice bytes, const struct event_format *format, bool ver
 {
     if (!parse_header(bytes, event, err))
         return false;
+    if (event->size != bytes.len)
+        return err_at(err, ERR_CORRUPT, 9, "the header says %u bytes, the event has %zu",
+                      event->size, bytes.len);
     size_t header = format->is_known ? format->header_bytes : EVENT_HEADER_BYTES;
     bool has_checksum = format->has_checksum;
     if (is_artificial_rotate(event) && !format->is_known)
@@ -196,6 +201,41 @@ bool event_parse(struct slice bytes, const struct event_format *format, bool ver
                       event_kind_of(event->code)->name, bytes.len);
     event->body = slice_of(bytes.ptr + header, bytes.len - framing);
     return !has_checksum || !verify || verify_checksum(event, err);
+}
+
+static bool verify_long(struct source *source, const struct event *event, struct err *err)
+{
+    uint64_t at = event->bytes.len;
+    size_t left = event->body_beyond;
+    struct slice piece;
+    uint32_t crc = libdeflate_crc32(0, event->bytes.ptr, event->bytes.len);
+    while (left) {
+        if (!source->read(source, at, left < SOURCE_PIECE_BYTES ? left : SOURCE_PIECE_BYTES, &piece,
+                          err))
+            return false;
+        crc = libdeflate_crc32(crc, piece.ptr, piece.len);
+        at += piece.len;
+        left -= piece.len;
+    }
+    if (!source->read(source, at, EVENT_CHECKSUM_BYTES, &piece, err))
+        return false;
+    struct cursor cur = cursor_of(piece);
+    return compare_checksums(event, cursor_u32(&cur), crc, err);
+}
+
+bool event_parse_long(struct source *source, struct slice head, const struct event_format *format,
+                      bool verify, struct event *event, struct err *err)
+{
+    if (!parse_header(head, event, err))
+        return false;
+    size_t header = format->is_known ? format->header_bytes : EVENT_HEADER_BYTES;
+    size_t tail = format->has_checksum ? EVENT_CHECKSUM_BYTES : 0;
+    if (head.len < header || event->size < head.len + tail)
+        return err_at(err, ERR_CORRUPT, 9, "%s: the header says %u bytes",
+                      event_kind_of(event->code)->name, event->size);
+    event->body = slice_of(head.ptr + header, head.len - header);
+    event->body_beyond = event->size - head.len - tail;
+    return !format->has_checksum || !verify || verify_long(source, event, err);
 }
 
 static unsigned version_number(const struct event_format *format)

@@ -4,6 +4,7 @@
 #ifndef TAILRACE_BINLOG_EVENT_H
 #define TAILRACE_BINLOG_EVENT_H
 
+#include "binlog/source.h"
 #include "common/cursor.h"
 #include "common/err.h"
 #include "common/slice.h"
@@ -111,8 +112,9 @@ struct event {
     uint32_t end_pos;   // low 32 bits of the position behind it in its file; 0: not in a file
     uint16_t flags;
     uint8_t code;
-    struct slice bytes; // all of it, borrowed
-    struct slice body;  // behind the header, before the checksum
+    struct slice bytes; // all of it, borrowed; of a long one (event_parse_long) the first part
+    struct slice body;  // behind the header, before the checksum: what `bytes` has of that
+    size_t body_beyond; // bytes of the body that `bytes` lacks: 0 but for a long event
 };
 
 // Reads the header, finds the body and, with `verify`, proves the checksum. ERR_CORRUPT, with
@@ -120,6 +122,13 @@ struct event {
 // included: it brings its own format.
 MUST_CHECK bool event_parse(struct slice bytes, const struct event_format *format, bool verify,
                             struct event *event, struct err *err);
+
+// The same for an event of which the source gave the first bytes only (source.h): the checksum is
+// proven over what is read from the source, so that nothing is decoded before all of it is known to
+// be sound.
+MUST_CHECK bool event_parse_long(struct source *source, struct slice head,
+                                 const struct event_format *format, bool verify,
+                                 struct event *event, struct err *err);
 
 // Reads a format description. ERR_UNSUPPORTED for binlog versions before 4, servers
 // before 5.1.18 that logged rows, and unknown checksums.

@@ -228,6 +228,7 @@ static bool scan_all(struct scan *scan, struct source *source, struct err *err)
             return err_set(err, ERR_STOPPED, "stopped while the log ahead was read");
         switch (source->next(source, WAIT_MS, &bytes, err)) {
         case SOURCE_EVENT:
+        case SOURCE_LONG_EVENT: // never of a live server: refused as an event without its end
             if (!scan_event(scan, bytes, err))
                 return err_wrap(err, "%s:%llu", scan->at.file, (unsigned long long)scan->at.pos);
             break;

@@ -12,7 +12,6 @@
 // Memory grows with what really comes out, never with a length that an event only claims.
 #include "binlog/payload.h"
 
-#include "binlog/source.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -79,9 +78,11 @@ static bool read_head(struct payload_head *head, const struct event *outer, stru
     }
 }
 
-static bool check_head(const struct payload_head *head, const struct cursor *cur, struct err *err)
+static bool check_head(const struct payload_head *head, const struct event *outer,
+                       const struct cursor *cur, struct err *err)
 {
     size_t offset = cursor_offset(cur);
+    size_t found = cursor_left(cur) + outer->body_beyond;
     if (!head->has_bytes || !head->has_compression)
         return err_at(err, ERR_CORRUPT, offset, "a transaction payload without size or kind");
     if (head->compression != COMPRESSION_ZSTD && head->compression != COMPRESSION_NONE)
@@ -89,23 +90,27 @@ static bool check_head(const struct payload_head *head, const struct cursor *cur
                       "compression %llu of a transaction payload is "
                       "not known: zstd (0) and none (255) are",
                       (unsigned long long)head->compression);
-    if (head->bytes != cursor_left(cur))
+    if (head->bytes != found)
         return err_at(err, ERR_CORRUPT, offset, "a transaction payload says %llu bytes and has %zu",
-                      (unsigned long long)head->bytes, cursor_left(cur));
+                      (unsigned long long)head->bytes, found);
     if (head->compression == COMPRESSION_ZSTD && !head->has_plain_bytes)
         return err_at(err, ERR_CORRUPT, offset,
                       "a transaction payload without its uncompressed size");
     return true;
 }
 
-bool payload_begin(struct payload *payload, const struct event *outer, struct err *err)
+bool payload_begin(struct payload *payload, const struct event *outer, struct source *source,
+                   struct err *err)
 {
     struct payload_head head = {0};
     struct cursor cur = event_cursor(outer);
-    if (!read_head(&head, outer, &cur, err) || !check_head(&head, &cur, err))
+    if (!read_head(&head, outer, &cur, err) || !check_head(&head, outer, &cur, err))
         return false;
     payload->is_compressed = head.compression == COMPRESSION_ZSTD;
     payload->input = cursor_rest(&cur);
+    payload->source = source;
+    payload->at = outer->bytes.len;
+    payload->beyond = outer->body_beyond;
     payload->left = head.has_plain_bytes ? head.plain_bytes : head.bytes;
     payload->begin = 0;
     buf_clear(&payload->plain);
@@ -115,6 +120,19 @@ bool payload_begin(struct payload *payload, const struct event *outer, struct er
         return err_set(err, ERR_INTERNAL, "zstd has no memory");
     if (payload->context)
         ZSTD_DCtx_reset(payload->context, ZSTD_reset_session_only);
+    return true;
+}
+
+// More of a long event, when what was at hand is used up.
+static bool refill(struct payload *payload, struct err *err)
+{
+    if (payload->input.len || payload->beyond == 0)
+        return true;
+    size_t n = payload->beyond < SOURCE_PIECE_BYTES ? payload->beyond : SOURCE_PIECE_BYTES;
+    if (!payload->source->read(payload->source, payload->at, n, &payload->input, err))
+        return false;
+    payload->at += n;
+    payload->beyond -= n;
     return true;
 }
 
@@ -161,9 +179,12 @@ static bool fill(struct payload *payload, size_t n, struct err *err)
         memmove(plain->ptr, plain->ptr + payload->begin, plain->len - payload->begin);
     plain->len -= payload->begin;
     payload->begin = 0;
-    while (plain->len < n)
+    while (plain->len < n) {
+        if (!refill(payload, err))
+            return false;
         if (!(payload->is_compressed ? decompress_step(payload, err) : copy_step(payload, err)))
             return false;
+    }
     return true;
 }
 

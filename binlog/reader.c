@@ -47,11 +47,9 @@ static bool fail_here(struct reader *reader, struct err *err)
 
 // --- events --------------------------------------------------------------------------------------
 
-static bool handle_outer(struct reader *reader, struct slice bytes, struct err *err)
+static bool handle_outer(struct reader *reader, struct err *err)
 {
     struct event *event = &reader->event;
-    if (!event_parse(bytes, &reader->format, reader->options->verify_checksums, event, err))
-        return false;
     event_locate(event, &reader->event_pos, &reader->next_pos);
     bool is_first = event->code == EVENT_FORMAT_DESCRIPTION || event->code == EVENT_ROTATE ||
                     event->code == EVENT_HEARTBEAT || event->code == EVENT_HEARTBEAT_V2 ||
@@ -60,7 +58,7 @@ static bool handle_outer(struct reader *reader, struct slice bytes, struct err *
         return reader_corrupt_order(event, "before a format description", err);
     if (!(event->flags & EVENT_FLAG_ARTIFICIAL)) {
         reader->counts.events++;
-        reader->counts.bytes += bytes.len;
+        reader->counts.bytes += event->size;
     }
     if (!reader_handle_event(reader, event, err))
         return false;
@@ -96,6 +94,22 @@ static bool step_payload(struct reader *reader, struct err *err)
     return fail_here(reader, err);
 }
 
+static bool step_whole(struct reader *reader, struct slice bytes, struct err *err)
+{
+    bool verify = reader->options->verify_checksums;
+    return (event_parse(bytes, &reader->format, verify, &reader->event, err) &&
+            handle_outer(reader, err)) ||
+           fail_here(reader, err);
+}
+
+static bool step_long(struct reader *reader, struct slice head, struct err *err)
+{
+    bool verify = reader->options->verify_checksums;
+    return (event_parse_long(reader->source, head, &reader->format, verify, &reader->event, err) &&
+            handle_outer(reader, err)) ||
+           fail_here(reader, err);
+}
+
 // Takes one event and sets what is due. *result as the source says.
 static bool step(struct reader *reader, unsigned timeout_ms, enum source_result *result,
                  struct err *err)
@@ -105,12 +119,14 @@ static bool step(struct reader *reader, unsigned timeout_ms, enum source_result 
     if (reader->in_payload)
         return step_payload(reader, err);
     *result = reader->source->next(reader->source, timeout_ms, &bytes, err);
+    if (*result == SOURCE_EVENT)
+        return step_whole(reader, bytes, err);
+    if (*result == SOURCE_LONG_EVENT)
+        return step_long(reader, bytes, err);
     if (*result == SOURCE_ERROR) {
         reader->event_pos = reader->next_pos;
         return reader->file[0] ? fail_here(reader, err) : false;
     }
-    if (*result == SOURCE_EVENT && !handle_outer(reader, bytes, err))
-        return fail_here(reader, err);
     if (*result == SOURCE_END && !reader_between_transactions(reader)) {
         reader_ends_in_transaction(reader, err);
         return fail_here(reader, err);
@@ -203,7 +219,7 @@ bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item 
 {
     *item = (struct reader_item){.kind = READER_IDLE};
     enum source_result result = SOURCE_EVENT;
-    while (result == SOURCE_EVENT) {
+    while (result == SOURCE_EVENT || result == SOURCE_LONG_EVENT) {
         if (reader->due & DUE_BEGIN)
             return hand_out_begin(reader, item);
         if (reader->due & DUE_DDL)

@@ -426,7 +426,7 @@ static bool handle_payload(struct reader *reader, const struct event *event, str
         return reader_corrupt_order(event, "without a GTID event before it", err);
     reader->payload_row = 0;
     reader->in_payload = true;
-    return payload_begin(&reader->payload, event, err);
+    return payload_begin(&reader->payload, event, reader->source, err);
 }
 
 // --- events --------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ uint64_t spill_size(const struct spill_log *log)
 static bool fail(const char *what, struct err *err)
 {
     return err_set(err, ERR_UNAVAILABLE,
-                   "cannot %s a temporary file for a transaction that is not decided yet: %s; it "
+                   "cannot %s a temporary file for what has to be kept of a transaction: %s; it "
                    "lies in the directory that TMPDIR names, else in /tmp",
                    what, strerror(errno));
 }

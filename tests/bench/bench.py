@@ -24,8 +24,10 @@ DECODE = "Decode a file"
 LIVE, LIVE_MYSQL = (f"Server → decoded, {library}" for library in ("libmariadb", "libmysqlclient"))
 PUBLISH, MONGODB, REDIS = "Server → Kafka, exactly once", "Kafka → MongoDB", "Kafka → Redis"
 ROWS_A_TRANSACTION = 20  # of the backlog: so many rows has the large one of the other workloads
+ROWS_A_COMPRESSED = 8
 TABLES_MOST = 5000
 SHORT_TIMES = 3  # stages that take less than a second are measured so often in each run
+COMPRESSED = "One compressed transaction, decoded from a file"
 DECODED_TABLES = "Rows in few and in many tables, decoded from a file"
 WHOLE, HALF, UNDER_LOAD = "whole", "half", "whole, under load"
 LOAD_RATE, LOAD_SECONDS = 500, 60
@@ -55,6 +57,7 @@ class Bench:
         for _ in range(self.runs):
             self._decode(backlog, rows)
             self._live(backlog, rows)
+        self._compressed()
 
     def run_latency(self):
         """Only how long a change is on its way, with nothing else in the servers."""
@@ -106,6 +109,7 @@ class Bench:
             report.judge_decode(targets, self.medians(DECODE), self.allocations)
             for stage in (LIVE, LIVE_MYSQL):
                 report.judge_live(targets, stage, self.medians(stage))
+            report.judge_compressed(targets, self.medians(COMPRESSED))
         if PUBLISH in self.figures:
             report.judge_path(targets, *map(self.medians, (LIVE, PUBLISH, MONGODB, REDIS)))
             report.judge_shapes(targets, self.by_shape)
@@ -179,6 +183,7 @@ class Bench:
             self._keep_shape(kind, shape, stages.path(self.runner, self.config, shape.rows, size))
         self._under_load(shapes.under_load(rows), latency)
         self._tables(shapes.of_decoding(min(TABLES_MOST, self.workload.transactions // 10)))
+        self._compressed()
 
     def _make(self, made):
         """The tables, and a row in each that makes its topic."""
@@ -202,6 +207,15 @@ class Bench:
     def _keep_shape(self, kind, shape, lines):
         self._keep(capital(shape.name), lines)
         self.by_shape |= {(kind, name): figures for name, figures in lines.items()}
+
+    def _compressed(self):
+        say(COMPRESSED)
+        for shape in shapes.compressed(ROWS_A_COMPRESSED * self.workload.transactions):
+            self.workload.create(shape)
+            backlog = self.workload.fill(shape)
+            for _ in range(SHORT_TIMES):
+                self._keep(COMPRESSED, {shape.name: stages.count_changes(self.runner, backlog,
+                                                                         shape.rows)})
 
     def _tables(self, made):
         for kind, shape in made.items():

@@ -91,6 +91,13 @@ def judge_decode(targets, decode, allocations):
                     "MB of memory")
 
 
+def judge_compressed(targets, decode):
+    """Of a file with one large transaction each, as it compressed."""
+    for name, figures in decode.items():
+        targets.at_most(f"tailrace-cat, one transaction with {name}", figures.peak_rss_kib / 1024, 16,
+                        "MB of memory")
+
+
 def judge_live(targets, stage, live):
     targets.at_least(f"{stage}, of fetching only",
                      _share(live["fetched and decoded"], live["limit: fetched only"]), 90, "%")

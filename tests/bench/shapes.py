@@ -13,6 +13,7 @@ A_STATEMENT = 1000
 TEXT_BYTES = 600
 FEW_TABLES, MANY_TABLES = 5, 50
 OPEN_TABLES = 100_000
+ZSTD_LEVELS = (3, 19)  # the default, and the last one before windows grow beyond 8 MB
 VISITS = 20  # of each table: that its first row costs more is no news
 COLUMNS_OF_A_KIND = 10
 NUMBERS = """WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"""
@@ -116,6 +117,22 @@ def _visited(count, visits, prefix):
         execute(f"CALL {DECODED_DB}.visit()")
     return Shape(f"{count:,} tables", {f"{prefix}{n}": "id INT PRIMARY KEY, a INT, b VARCHAR(20)"
                                        for n in range(count)}, count * visits, fill)
+
+
+def _compressed(rows, level):
+    """One transaction of text that compresses to half of it at best."""
+    table = f"{DECODED_DB}.compressed_{level}"
+
+    def fill(execute, count):
+        execute(f"SET binlog_transaction_compression = ON, binlog_transaction_compression_level_zstd = {level}")
+        _insert(execute, table, "id, a", "i, SHA2(i, 512)", 1, count)
+        execute("SET binlog_transaction_compression = OFF")
+    return Shape(f"zstd level {level}", {table: "id INT PRIMARY KEY, a CHAR(128)"}, rows, fill)
+
+
+def compressed(rows):
+    """Transactions that MySQL compresses; the high level takes it as long for a quarter of the rows."""
+    return [_compressed(rows if level == ZSTD_LEVELS[0] else rows // 4, level) for level in ZSTD_LEVELS]
 
 
 def of_decoding(tables):

@@ -26,14 +26,15 @@ has_line() { # beginning with TEXT
 }
 
 has_targets() {
-    grep -c '^target: .*: \(met\|short by .*\)$' "$output" | grep -qx 28
+    grep -c '^target: .*: \(met\|short by .*\)$' "$output" | grep -qx 30
 }
 
 tests/deps.sh bench && make -s -j2 all bench-programs && make -s oracle || { echo "0 passed, 1 failed"; exit 1; }
 TAILRACE_STACK_BENCH='' BENCH_TRANSACTIONS=100 BENCH_SECONDS=0.2 tests/bench/bench.sh all >"$output"
 expect "ends well" [ $? = 0 ]
 for stage in "Decode a file" "Server → decoded" "Server → Kafka, exactly once" "Kafka → MongoDB" "Kafka → Redis" \
-    "Rows of 600 bytes" "100 columns" "One transaction of" "50 tables" "Rows in few and in many tables" "Commit → visible"; do
+    "Rows of 600 bytes" "100 columns" "One transaction of" "50 tables" "One compressed transaction" \
+    "Rows in few and in many tables" "Commit → visible"; do
     expect "$stage" has_line "$stage"
 done
 expect "a line for each target" has_targets

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct memory_source *source = mem_zalloc(sizeof *source);
     struct reader_options options = {.source_name = "fuzz", .version = "0"};
     struct err err = {0};
-    source->base = (struct source){next, close_source, "memory"};
+    source->base = (struct source){.next = next, .close = close_source, .name = "memory"};
     source->cur = cursor_of(slice_of(data, size));
     struct reader *reader = reader_open_take(&source->base, &options, &err);
     if (reader)

@@ -17,7 +17,7 @@ static void read_payload(struct slice body)
     struct err err = {0};
     struct slice event = {0};
     uint64_t left;
-    if (!payload_begin(&payload, &outer, &err))
+    if (!payload_begin(&payload, &outer, NULL, &err))
         return;
     left = payload.left < MOST_BYTES ? payload.left : MOST_BYTES;
     while (payload_next(&payload, &event, &err) && event.len && event.len <= left)

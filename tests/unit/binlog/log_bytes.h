@@ -108,7 +108,7 @@ static inline void memory_close(struct source *source)
 static inline struct source *memory_open(struct slice events)
 {
     struct memory_source *memory = calloc(1, sizeof *memory);
-    memory->source = (struct source){memory_next, memory_close, "memory"};
+    memory->source = (struct source){.next = memory_next, .close = memory_close, .name = "memory"};
     memory->left = events;
     return &memory->source;
 }

@@ -3,12 +3,10 @@
 // right is shown by tests/golden/run.sh.
 #include "binlog/reader.h"
 #include "binlog/transaction.h"
-#include "record/json_writer.h"
 #include "tests/unit/binlog/log_bytes.h"
 #include "tests/unit/test.h"
 
 #include <string.h>
-#include <zstd.h>
 
 #define GOLDEN "tests/golden/"
 
@@ -523,83 +521,6 @@ static void damaged_payload_is_corrupt(void **state)
     buf_deinit(&log);
 }
 
-// All values of all changes, as JSON.
-static void put_values(struct buf *out, struct slice events)
-{
-    struct err err;
-    struct reader *reader = reader_open_take(memory_open(events), &plain_options, &err);
-    struct reader_item item = {.kind = READER_IDLE};
-    while (item.kind != READER_END) {
-        assert_works(reader_next(reader, 0, &item, &err), &err);
-        for (size_t i = 0; item.kind == READER_CHANGE && i < item.change->table->n_columns; i++) {
-            if (item.change->before)
-                json_write_value(out, &item.change->before[i]);
-            buf_char(out, '>');
-            if (item.change->after)
-                json_write_value(out, &item.change->after[i]);
-        }
-    }
-    reader_close(reader);
-}
-
-static void put_field(struct buf *out, uint8_t field, uint64_t value)
-{
-    put_le(out, field, 1);
-    put_le(out, 9, 1); // bytes of the number: length-encoded, in eight bytes
-    put_le(out, 0xfe, 1);
-    put_le(out, value, 8);
-}
-
-// The event as a server writes it that has found no gain in compressing.
-static void put_plain_payload(struct buf *out, struct slice event)
-{
-    static const uint8_t magic[] = {0x28, 0xb5, 0x2f, 0xfd};
-    size_t at = EVENT_HEADER_BYTES;
-    struct buf plain = {0};
-    struct buf body = {0};
-    while (memcmp(event.ptr + at, magic, sizeof magic) != 0)
-        at++;
-    uint8_t *room = buf_reserve(&plain, 1 << 20);
-    plain.len = ZSTD_decompress(room, 1 << 20, event.ptr + at, event.len - at - 4);
-    assert_false(ZSTD_isError(plain.len));
-    put_field(&body, 1, plain.len);
-    put_field(&body, 2, 255);
-    put_field(&body, 3, plain.len);
-    put_le(&body, 0, 1);
-    buf_slice(&body, buf_bytes(&plain));
-    put_event(out, EVENT_TRANSACTION_PAYLOAD, 0, body.ptr, body.len);
-    buf_deinit(&body);
-    buf_deinit(&plain);
-}
-
-static void payload_without_compression(void **state)
-{
-    (void)state;
-    struct buf log = {0};
-    struct buf plain = {0};
-    struct buf wanted = {0};
-    struct buf got = {0};
-    unsigned payloads = 0;
-    load_file(&log, GOLDEN "mysql/compressed.binlog");
-    for (size_t at = LOG_MAGIC_BYTES; at < log.len; at += size_at(buf_bytes(&log), at)) {
-        struct slice event = slice_of(log.ptr + at, size_at(buf_bytes(&log), at));
-        bool is_payload = event.ptr[4] == EVENT_TRANSACTION_PAYLOAD;
-        payloads += is_payload;
-        if (is_payload)
-            put_plain_payload(&plain, event);
-        else
-            buf_slice(&plain, event);
-    }
-    put_values(&wanted, events_of(&log));
-    put_values(&got, buf_bytes(&plain));
-    assert_true(payloads > 0 && wanted.len > 0);
-    assert_true(slice_eq(buf_bytes(&wanted), buf_bytes(&got)));
-    buf_deinit(&got);
-    buf_deinit(&wanted);
-    buf_deinit(&plain);
-    buf_deinit(&log);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -619,7 +540,6 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(unverified_damage_is_survived),
         cmocka_unit_test(damaged_payload_is_corrupt),
-        cmocka_unit_test(payload_without_compression),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
