@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #define POLL_MS 50
+#define FEW_RECORDS 32  // that a worker has: with more to write, another one begins
 #define POLLS_A_LOOK 16 // while records come: the clock is not asked for each
 #define FULL_WAIT_MS 50
 #define PAUSE_AFTER_MS 1000
@@ -427,24 +428,20 @@ static void push_pending(struct consumer *consumer)
             set_paused(consumer, consumer->options.workers[i], false);
 }
 
-// Where little comes, the records of many partitions go to one worker, which writes them in one
-// step; where much comes, to the one that has the least to do.
+// Where little comes, the records of all partitions go to the first worker, also while it writes:
+// what is a few is sooner written in its next step than in one of another worker beside it, for
+// steps cost more than records. Where more comes, to the next one that has little, else to the one
+// that has the least.
 static void choose_worker(const struct consumer *consumer, struct lane *lane)
 {
-    size_t least = SIZE_MAX, n_queued;
+    size_t least = SIZE_MAX;
     if (lane->is_paused || !worker_is_without(lane->worker, lane))
         return;
-    for (size_t i = 0; i < consumer->options.n_workers; i++) {
-        struct worker *worker = consumer->options.workers[i];
-        enum worker_load load = worker_load(worker, &n_queued);
-        if (load == WORKER_BEGINS) {
-            lane->worker = worker;
-            return;
-        }
-        n_queued += load == WORKER_BUSY; // what is being written counts as well
-        if (n_queued < least) {
-            least = n_queued;
-            lane->worker = worker;
+    for (size_t i = 0; i < consumer->options.n_workers && least >= FEW_RECORDS; i++) {
+        size_t load = worker_load(consumer->options.workers[i]);
+        if (load < least) {
+            least = load;
+            lane->worker = consumer->options.workers[i];
         }
     }
 }

@@ -29,8 +29,6 @@
 // So many refusals leave the batches as large as they are.
 #define REFUSALS_WHOLE 4
 #define FIRST_RECORDS 64
-// A worker with fewer queued has only begun.
-#define FEW_RECORDS 64
 #define STEP_FAST_MS 500
 #define STEP_SLOW_MS 2000
 
@@ -491,13 +489,10 @@ bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *m
     return has_room;
 }
 
-enum worker_load worker_load(struct worker *worker, size_t *n_queued)
+size_t worker_load(struct worker *worker)
 {
-    enum worker_load load = WORKER_BUSY;
     pthread_mutex_lock(&worker->mutex);
-    *n_queued = worker->n_queued;
-    if (!worker->writing && worker->n_queued < FEW_RECORDS)
-        load = worker->n_queued ? WORKER_BEGINS : WORKER_IDLE;
+    size_t load = worker->n_queued + (worker->writing ? worker->n_taken : 0);
     pthread_mutex_unlock(&worker->mutex);
     return load;
 }

@@ -52,15 +52,8 @@ struct worker *worker_start(const struct worker_options *options, struct sink *s
 // the caller's.
 MUST_CHECK bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *message);
 
-// What a worker has to do.
-enum worker_load {
-    WORKER_IDLE,
-    WORKER_BEGINS, // it has a few records and will take them as soon as its thread runs
-    WORKER_BUSY,
-};
-
-// *n_queued: records that it has not taken yet.
-enum worker_load worker_load(struct worker *worker, size_t *n_queued);
+// Records that it has and that are not applied yet.
+size_t worker_load(struct worker *worker);
 
 // True when nothing of the lane lies with the worker: its next record may go to another one.
 bool worker_is_without(struct worker *worker, const struct lane *lane);
