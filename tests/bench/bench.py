@@ -87,6 +87,7 @@ class Bench:
         latency = Latency(self.runner, self.addresses, self.config, self.seconds)
         self._shapes(latency)
         self._latency(latency)
+        self._compressed()
         self._check_copies()
 
     def _latency(self, latency):
@@ -183,7 +184,6 @@ class Bench:
             self._keep_shape(kind, shape, stages.path(self.runner, self.config, shape.rows, size))
         self._under_load(shapes.under_load(rows), latency)
         self._tables(shapes.of_decoding(min(TABLES_MOST, self.workload.transactions // 10)))
-        self._compressed()
 
     def _make(self, made):
         """The tables, and a row in each that makes its topic."""

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 120
 RATES = {"kafka": (500, 2000), "mongodb": (10, 500, 2000), "redis": (10, 500, 2000)}
 TOPIC = "bench.sbtest.paced"
 BY_DEFAULT = "kafka by default"
-WARM_UP_TIMES = 10  # as long as a measurement: until the brokers' code is compiled
+WARM_UP_TIMES = 20  # as long as a measurement: until the brokers have compiled their code
 
 
 class Latency:

@@ -8,8 +8,9 @@ kafka_dir=$cache/kafka-$kafka_release
 kafka_cluster=MkU3OEVBNTcwNTJENDM2Qg
 kafka_java_at_least=17
 kafka_jvm='-Xms64m -Xmx256m -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData'
-if [ -n "${TAILRACE_STACK_BENCH:-}" ]; then # slower to start, faster later, as brokers of a live system are
-    kafka_jvm='-Xms512m -Xmx512m -Xss512k -XX:+UseSerialGC -XX:-UsePerfData'
+if [ -n "${TAILRACE_STACK_BENCH:-}" ]; then # slower to start, faster later: as Kafka's own script starts brokers
+    kafka_jvm='-Xms1g -Xmx1g -Xss512k -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35
+        -XX:-UsePerfData'
 fi
 
 install() {
