@@ -20,7 +20,7 @@
 #include <stdlib.h>
 
 #define POLL_MS 50
-#define FEW_RECORDS 16 // that a worker has: with more to write, another one begins
+#define FEW_RECORDS 16  // that a worker has: with more to write, another one begins
 #define POLLS_A_LOOK 16 // while records come: the clock is not asked for each
 #define FULL_WAIT_MS 50
 #define PAUSE_AFTER_MS 1000

@@ -14,7 +14,7 @@ from tests.lib.programs import ROOT, Failed, Program
 
 ROWS = 4  # a transaction
 SAMPLES_PER_SECOND = 100
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 RATES = {"kafka": (500, 2000), "mongodb": (10, 500, 2000), "redis": (10, 500, 2000)}
 TOPIC = "bench.sbtest.paced"
 BY_DEFAULT = "kafka by default"
