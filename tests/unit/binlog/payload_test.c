@@ -162,10 +162,7 @@ static int remove_temporary(void **state)
 static struct source *open_file(struct slice log)
 {
     struct err err;
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(log.ptr, 1, log.len, file), log.len);
-    fclose(file);
+    save_file(path, log);
     struct source *source = source_file_open(path, &err);
     assert_works(source != NULL, &err);
     return source;

@@ -12,14 +12,6 @@
 
 static char path[] = "/tmp/tailrace-source-XXXXXX";
 
-static void write_temporary(struct slice bytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
-    fclose(file);
-}
-
 static int make_temporary(void **state)
 {
     (void)state;
@@ -80,7 +72,7 @@ static void every_prefix_ends_or_is_corrupt(void **state)
     size_t end = LOG_MAGIC_BYTES;
     for (size_t n = 0; n < log.len; n++) {
         struct err err;
-        write_temporary(slice_of(log.ptr, n));
+        save_file(path, slice_of(log.ptr, n));
         enum source_result result = read_to_end(&err);
         if (n >= LOG_MAGIC_BYTES && n == end) {
             assert_int_equal(result, SOURCE_END);
@@ -97,12 +89,12 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     struct err err;
-    write_temporary(slice_of_str("\xfd"
+    save_file(path, slice_of_str("\xfd"
                                  "bin and so on"));
     assert_null(source_file_open(path, &err));
     assert_int_equal(err.class, ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "encrypted"));
-    write_temporary(slice_of_str("not a binlog"));
+    save_file(path, slice_of_str("not a binlog"));
     assert_null(source_file_open(path, &err));
     assert_int_equal(err.class, ERR_CORRUPT);
     assert_null(source_file_open("/nonexistent/binlog.000001", &err));
@@ -122,7 +114,7 @@ static void sizes_that_cannot_be_are_corrupt(void **state)
         put_event(&log, EVENT_XID, 0, "12345678", 8);
         for (unsigned k = 0; k < 4; k++)
             log.ptr[LOG_MAGIC_BYTES + 9 + k] = (uint8_t)(sizes[i] >> (8 * k));
-        write_temporary(buf_bytes(&log));
+        save_file(path, buf_bytes(&log));
         assert_int_equal(read_to_end(&err), SOURCE_ERROR);
         assert_int_equal(err.class, ERR_CORRUPT);
         assert_int_equal(err.offset, 9);
