@@ -179,6 +179,11 @@ static bool is_artificial_rotate(const struct event *event)
            (event->end_pos == 0 || event->flags & EVENT_FLAG_ARTIFICIAL);
 }
 
+static size_t header_bytes_of(const struct event_format *format)
+{
+    return format->is_known ? format->header_bytes : EVENT_HEADER_BYTES;
+}
+
 bool event_parse(struct slice bytes, const struct event_format *format, bool verify,
                  struct event *event, struct err *err)
 {
@@ -187,7 +192,7 @@ bool event_parse(struct slice bytes, const struct event_format *format, bool ver
     if (event->size != bytes.len)
         return err_at(err, ERR_CORRUPT, 9, "the header says %u bytes, the event has %zu",
                       event->size, bytes.len);
-    size_t header = format->is_known ? format->header_bytes : EVENT_HEADER_BYTES;
+    size_t header = header_bytes_of(format);
     bool has_checksum = format->has_checksum;
     if (is_artificial_rotate(event) && !format->is_known)
         has_checksum = artificial_rotate_has_checksum(event, header);
@@ -210,12 +215,9 @@ static bool verify_long(struct source *source, const struct event *event, struct
     struct slice piece;
     uint32_t crc = libdeflate_crc32(0, event->bytes.ptr, event->bytes.len);
     while (left) {
-        if (!source->read(source, at, left < SOURCE_PIECE_BYTES ? left : SOURCE_PIECE_BYTES, &piece,
-                          err))
+        if (!source_read_piece(source, &at, &left, &piece, err))
             return false;
         crc = libdeflate_crc32(crc, piece.ptr, piece.len);
-        at += piece.len;
-        left -= piece.len;
     }
     if (!source->read(source, at, EVENT_CHECKSUM_BYTES, &piece, err))
         return false;
@@ -228,7 +230,7 @@ bool event_parse_long(struct source *source, struct slice head, const struct eve
 {
     if (!parse_header(head, event, err))
         return false;
-    size_t header = format->is_known ? format->header_bytes : EVENT_HEADER_BYTES;
+    size_t header = header_bytes_of(format);
     size_t tail = format->has_checksum ? EVENT_CHECKSUM_BYTES : 0;
     if (head.len < header || event->size < head.len + tail)
         return err_at(err, ERR_CORRUPT, 9, "%s: the header says %u bytes",

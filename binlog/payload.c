@@ -126,14 +126,8 @@ bool payload_begin(struct payload *payload, const struct event *outer, struct so
 // More of a long event, when what was at hand is used up.
 static bool refill(struct payload *payload, struct err *err)
 {
-    if (payload->input.len || payload->beyond == 0)
-        return true;
-    size_t n = payload->beyond < SOURCE_PIECE_BYTES ? payload->beyond : SOURCE_PIECE_BYTES;
-    if (!payload->source->read(payload->source, payload->at, n, &payload->input, err))
-        return false;
-    payload->at += n;
-    payload->beyond -= n;
-    return true;
+    return payload->input.len || payload->beyond == 0 ||
+           source_read_piece(payload->source, &payload->at, &payload->beyond, &payload->input, err);
 }
 
 static bool decompress_step(struct payload *payload, struct err *err)

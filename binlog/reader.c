@@ -94,44 +94,37 @@ static bool step_payload(struct reader *reader, struct err *err)
     return fail_here(reader, err);
 }
 
-static bool step_whole(struct reader *reader, struct slice bytes, struct err *err)
-{
-    bool verify = reader->options->verify_checksums;
-    return (event_parse(bytes, &reader->format, verify, &reader->event, err) &&
-            handle_outer(reader, err)) ||
-           fail_here(reader, err);
-}
-
-static bool step_long(struct reader *reader, struct slice head, struct err *err)
-{
-    bool verify = reader->options->verify_checksums;
-    return (event_parse_long(reader->source, head, &reader->format, verify, &reader->event, err) &&
-            handle_outer(reader, err)) ||
-           fail_here(reader, err);
-}
-
 // Takes one event and sets what is due. *result as the source says.
 static bool step(struct reader *reader, unsigned timeout_ms, enum source_result *result,
                  struct err *err)
 {
     struct slice bytes;
+    const struct event_format *format = &reader->format;
+    bool verify = reader->options->verify_checksums;
+    bool taken = true;
     *result = SOURCE_EVENT;
     if (reader->in_payload)
         return step_payload(reader, err);
     *result = reader->source->next(reader->source, timeout_ms, &bytes, err);
-    if (*result == SOURCE_EVENT)
-        return step_whole(reader, bytes, err);
-    if (*result == SOURCE_LONG_EVENT)
-        return step_long(reader, bytes, err);
-    if (*result == SOURCE_ERROR) {
+    switch (*result) {
+    case SOURCE_EVENT:
+        taken =
+            event_parse(bytes, format, verify, &reader->event, err) && handle_outer(reader, err);
+        break;
+    case SOURCE_LONG_EVENT:
+        taken = event_parse_long(reader->source, bytes, format, verify, &reader->event, err) &&
+                handle_outer(reader, err);
+        break;
+    case SOURCE_IDLE:
+        break;
+    case SOURCE_END:
+        taken = reader_between_transactions(reader) || reader_ends_in_transaction(reader, err);
+        break;
+    case SOURCE_ERROR:
         reader->event_pos = reader->next_pos;
         return reader->file[0] ? fail_here(reader, err) : false;
     }
-    if (*result == SOURCE_END && !reader_between_transactions(reader)) {
-        reader_ends_in_transaction(reader, err);
-        return fail_here(reader, err);
-    }
-    return true;
+    return taken || fail_here(reader, err);
 }
 
 // --- items ---------------------------------------------------------------------------------------
@@ -219,7 +212,7 @@ bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item 
 {
     *item = (struct reader_item){.kind = READER_IDLE};
     enum source_result result = SOURCE_EVENT;
-    while (result == SOURCE_EVENT || result == SOURCE_LONG_EVENT) {
+    while (result != SOURCE_IDLE && result != SOURCE_END) {
         if (reader->due & DUE_BEGIN)
             return hand_out_begin(reader, item);
         if (reader->due & DUE_DDL)

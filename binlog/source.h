@@ -13,7 +13,6 @@
 // server's own limit.
 #define SOURCE_EVENT_BYTES_MAX ((size_t)1 << 30)
 
-// The most that `read` is asked for at once.
 #define SOURCE_PIECE_BYTES ((size_t)128 << 10)
 
 enum source_result {
@@ -37,6 +36,19 @@ struct source {
     void (*close)(struct source *source); // frees it
     const char *name;                     // for messages: the path or host:port
 };
+
+// The next piece of what is left of a long event, `left` bytes from `at` on, both of which move
+// behind it. *left is not 0.
+MUST_CHECK static inline bool source_read_piece(struct source *source, uint64_t *at, size_t *left,
+                                                struct slice *piece, struct err *err)
+{
+    size_t n = *left < SOURCE_PIECE_BYTES ? *left : SOURCE_PIECE_BYTES;
+    if (!source->read(source, *at, n, piece, err))
+        return false;
+    *at += n;
+    *left -= n;
+    return true;
+}
 
 static inline void source_close(struct source *source)
 {

@@ -24,7 +24,7 @@ DECODE = "Decode a file"
 LIVE, LIVE_MYSQL = (f"Server → decoded, {library}" for library in ("libmariadb", "libmysqlclient"))
 PUBLISH, MONGODB, REDIS = "Server → Kafka, exactly once", "Kafka → MongoDB", "Kafka → Redis"
 ROWS_A_TRANSACTION = 20  # of the backlog: so many rows has the large one of the other workloads
-ROWS_A_COMPRESSED = 8
+ROWS_A_COMPRESSED = 8  # likewise, of the compressed transaction
 TABLES_MOST = 5000
 SHORT_TIMES = 3  # stages that take less than a second are measured so often in each run
 COMPRESSED = "One compressed transaction, decoded from a file"
@@ -211,21 +211,19 @@ class Bench:
     def _compressed(self):
         say(COMPRESSED)
         for shape in shapes.compressed(ROWS_A_COMPRESSED * self.workload.transactions):
-            self.workload.create(shape)
-            backlog = self.workload.fill(shape)
-            for _ in range(SHORT_TIMES):
-                self._keep(COMPRESSED, {shape.name: stages.count_changes(self.runner, backlog,
-                                                                         shape.rows)})
+            self._decode_shape(COMPRESSED, shape)
 
     def _tables(self, made):
         for kind, shape in made.items():
             say(f"{shape.name}, decoded")
-            self.workload.create(shape)
-            backlog = self.workload.fill(shape)
-            for _ in range(SHORT_TIMES):
-                self._keep(DECODED_TABLES, {shape.name: stages.count_changes(self.runner, backlog,
-                                                                             shape.rows)})
+            self._decode_shape(DECODED_TABLES, shape)
             self.by_shape[kind, "tailrace-cat"] = report.median(self.figures[DECODED_TABLES][shape.name])
+
+    def _decode_shape(self, stage, shape):
+        self.workload.create(shape)
+        backlog = self.workload.fill(shape)
+        for _ in range(SHORT_TIMES):
+            self._keep(stage, {shape.name: stages.count_changes(self.runner, backlog, shape.rows)})
 
     def _idle(self):
         """What it costs our programs to connect, find their place and end."""

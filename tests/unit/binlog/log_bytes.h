@@ -30,14 +30,6 @@ static inline void load_file(struct buf *out, const char *path)
     fclose(file);
 }
 
-static inline void save_file(const char *path, struct slice bytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
-    fclose(file);
-}
-
 static inline void put_le(struct buf *out, uint64_t value, size_t n)
 {
     for (size_t i = 0; i < n; i++)

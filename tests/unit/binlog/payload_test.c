@@ -6,7 +6,7 @@
 #include "binlog/reader.h"
 #include "binlog/source_file.h"
 #include "record/json_writer.h"
-#include "tests/unit/binlog/log_bytes.h"
+#include "tests/unit/binlog/temporary_log.h"
 #include "tests/unit/test.h"
 
 #include <string.h>
@@ -144,26 +144,11 @@ static void drop_checksums(struct buf *log)
 
 // --- the ways to read them -----------------------------------------------------------------------
 
-static char path[] = "/tmp/tailrace-payload-XXXXXX";
-
-static int make_temporary(void **state)
-{
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_temporary(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
-
 static struct source *open_file(struct slice log)
 {
     struct err err;
-    save_file(path, log);
-    struct source *source = source_file_open(path, &err);
+    write_temporary(log);
+    struct source *source = source_file_open(temporary, &err);
     assert_works(source != NULL, &err);
     return source;
 }

@@ -3,27 +3,12 @@
 // encrypted or none.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/source_file.h"
-#include "tests/unit/binlog/log_bytes.h"
+#include "tests/unit/binlog/temporary_log.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #define GOLDEN "tests/golden/mysql/integers.binlog"
-
-static char path[] = "/tmp/tailrace-source-XXXXXX";
-
-static int make_temporary(void **state)
-{
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_temporary(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
 
 static void gives_a_rotation_then_all_events(void **state)
 {
@@ -52,7 +37,7 @@ static void gives_a_rotation_then_all_events(void **state)
 
 static enum source_result read_to_end(struct err *err)
 {
-    struct source *source = source_file_open(path, err);
+    struct source *source = source_file_open(temporary, err);
     if (!source)
         return SOURCE_ERROR;
     struct slice event;
@@ -72,7 +57,7 @@ static void every_prefix_ends_or_is_corrupt(void **state)
     size_t end = LOG_MAGIC_BYTES;
     for (size_t n = 0; n < log.len; n++) {
         struct err err;
-        save_file(path, slice_of(log.ptr, n));
+        write_temporary(slice_of(log.ptr, n));
         enum source_result result = read_to_end(&err);
         if (n >= LOG_MAGIC_BYTES && n == end) {
             assert_int_equal(result, SOURCE_END);
@@ -89,13 +74,13 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     struct err err;
-    save_file(path, slice_of_str("\xfd"
+    write_temporary(slice_of_str("\xfd"
                                  "bin and so on"));
-    assert_null(source_file_open(path, &err));
+    assert_null(source_file_open(temporary, &err));
     assert_int_equal(err.class, ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "encrypted"));
-    save_file(path, slice_of_str("not a binlog"));
-    assert_null(source_file_open(path, &err));
+    write_temporary(slice_of_str("not a binlog"));
+    assert_null(source_file_open(temporary, &err));
     assert_int_equal(err.class, ERR_CORRUPT);
     assert_null(source_file_open("/nonexistent/binlog.000001", &err));
     assert_int_equal(err.class, ERR_UNAVAILABLE);
@@ -114,7 +99,7 @@ static void sizes_that_cannot_be_are_corrupt(void **state)
         put_event(&log, EVENT_XID, 0, "12345678", 8);
         for (unsigned k = 0; k < 4; k++)
             log.ptr[LOG_MAGIC_BYTES + 9 + k] = (uint8_t)(sizes[i] >> (8 * k));
-        save_file(path, buf_bytes(&log));
+        write_temporary(buf_bytes(&log));
         assert_int_equal(read_to_end(&err), SOURCE_ERROR);
         assert_int_equal(err.class, ERR_CORRUPT);
         assert_int_equal(err.offset, 9);
