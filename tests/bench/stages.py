@@ -17,7 +17,7 @@ from tests.lib.stack import MYSQLBINLOG
 PARTITIONS = 8
 BATCH_RECORDS = 1000  # [apply] batch_records
 CONNECTIONS = 4  # [apply] workers
-TRANSACTION_BYTES = 8 << 20  # [publish] transaction_bytes
+TRANSACTION_BYTES = 64 << 20  # [publish] transaction_bytes
 SOURCE = "bench"
 RECORDS = "records.jsonl"
 TOPIC = f"{SOURCE}.sbtest.sbtest1"
