@@ -295,8 +295,8 @@ static bool handle_rows(struct reader *reader, const struct event *event, struct
     reader_set_origin(reader, event);
     reader->change.op = rows->op;
     reader->change.table = &rows->map->table;
-    reader->change.before = rows->before.is_used ? rows->map->before : NULL;
-    reader->change.after = rows->after.is_used ? rows->map->after : NULL;
+    reader->change.before = rows->before.is_used ? rows->before.values : NULL;
+    reader->change.after = rows->after.is_used ? rows->after.values : NULL;
     reader->due |= DUE_ROWS;
     return true;
 }

@@ -162,6 +162,8 @@ bool row_event_parse(struct row_event *rows, const struct event *event,
         return false;
     if (!read_images(rows, event, &cur, err))
         return false;
+    rows->before.values = maps->images;
+    rows->after.values = maps->images + rows->map->table.n_columns;
     rows->cur = cur;
     return !kind->is_compressed || plain_inflate(plain, &rows->cur, err);
 }
@@ -234,7 +236,7 @@ static bool decode_partial(const struct row_event *rows, size_t i, struct cursor
                            struct arena *arena, struct value *value, struct err *err)
 {
     const struct table *table = &rows->map->table;
-    if (decode_diffs(&rows->map->before[i], cur, arena, value, err))
+    if (decode_diffs(&rows->before.values[i], cur, arena, value, err))
         return true;
     return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(table->columns[i].name),
                     SLICE_ARG(table->db), SLICE_ARG(table->name));
@@ -245,7 +247,7 @@ static bool decode_partial_image(struct row_event *rows, struct arena *arena, st
 {
     const struct row_image *image = &rows->after;
     struct cursor *cur = &rows->cur;
-    struct value *values = rows->map->after;
+    struct value *values = image->values;
     const uint8_t *bits;
     if (!read_partial_bits(rows, &bits, err))
         return false;
@@ -274,9 +276,10 @@ static bool decode_partial_image(struct row_event *rows, struct arena *arena, st
 }
 
 static bool decode_image(struct row_event *rows, const struct row_image *image, struct arena *arena,
-                         struct value *values, struct err *err)
+                         struct err *err)
 {
     const struct table *table = &rows->map->table;
+    struct value *values = image->values;
     struct cursor *cur = &rows->cur;
     const uint8_t *nulls = cursor_take(cur, (image->n_present + 7) / 8);
     if (!nulls)
@@ -301,12 +304,11 @@ static bool decode_image(struct row_event *rows, const struct row_image *image, 
 bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err)
 {
     const uint8_t *start = rows->cur.pos;
-    if (rows->before.is_used && !decode_image(rows, &rows->before, arena, rows->map->before, err))
+    if (rows->before.is_used && !decode_image(rows, &rows->before, arena, err))
         return false;
     if (rows->is_partial && !decode_partial_image(rows, arena, err))
         return false;
-    if (!rows->is_partial && rows->after.is_used &&
-        !decode_image(rows, &rows->after, arena, rows->map->after, err))
+    if (!rows->is_partial && rows->after.is_used && !decode_image(rows, &rows->after, arena, err))
         return false;
     rows->is_started = true;
     if (rows->cur.pos == start && cursor_left(&rows->cur))

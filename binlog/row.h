@@ -12,6 +12,8 @@ struct row_image {
     const uint8_t *present; // a bit for each column, from the low end of a byte
     size_t n_present;
     bool is_used; // insert has no image before, delete none after
+    struct value
+        *values; // of the last row that was taken; the next one of any table needs the room
 };
 
 struct row_event {
@@ -43,7 +45,7 @@ bool row_event_ends_statement(const struct event *event, const struct event_form
 // True when no row is left.
 bool row_event_done(const struct row_event *rows);
 
-// Decodes the next row into rows->map->before and ->after. Only when not done.
+// Decodes the next row into before.values and after.values. Only when not done.
 MUST_CHECK bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err);
 
 #endif

@@ -17,7 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAP_BYTES 1024 // of a table of few columns
+#define MAP_BYTES 1024    // of a table of few columns
+#define MAP_HOT_BYTES 640 // of these: the map, the event's body, the columns' formats
+#define CACHE_LINE_BYTES 64
+#define COLUMNS_LEAST 16 // there is room for, once there is a table
 
 enum field {
     FIELD_SIGNEDNESS = 1,             // a bit for each numeric column
@@ -177,10 +180,8 @@ static void allocate_columns(struct parse *parse)
 {
     struct table_map *map = parse->map;
     size_t n = parse->n_columns;
-    parse->columns = arena_zalloc(&map->arena, n * sizeof *parse->columns);
     map->formats = arena_zalloc(&map->arena, n * sizeof *map->formats);
-    map->before = arena_zalloc(&map->arena, n * sizeof *map->before);
-    map->after = arena_zalloc(&map->arena, n * sizeof *map->after);
+    parse->columns = arena_zalloc(&map->arena, n * sizeof *parse->columns);
     map->table.columns = parse->columns;
     map->table.n_columns = n;
 }
@@ -586,8 +587,8 @@ static void remove_map(struct table_maps *maps, struct table_map *map)
         maps->last = NULL;
     maps->n--;
     maps->bytes -= map->arena.used_bytes;
-    arena_deinit(&map->arena);
-    free(map);
+    struct arena arena = map->arena;
+    arena_deinit(&arena);
 }
 
 // The oldest go, those that were used since their turn last came get another one.
@@ -610,6 +611,25 @@ void table_maps_clear(struct table_maps *maps)
     for (size_t i = 0; i < TABLE_MAP_BUCKETS; i++)
         while (maps->buckets[i])
             remove_map(maps, maps->buckets[i]);
+    free(maps->images);
+    maps->images = NULL;
+    maps->n_images = 0;
+}
+
+static void make_images(struct table_maps *maps, size_t n_columns)
+{
+    if (maps->images && 2 * n_columns <= maps->n_images)
+        return;
+    maps->n_images = n_columns > COLUMNS_LEAST ? 2 * n_columns : 2 * COLUMNS_LEAST;
+    maps->images = mem_realloc(maps->images, maps->n_images * sizeof *maps->images);
+}
+
+// With thousands of tables none is near the processor any more. What the event is compared with and
+// the rows are decoded with is asked for at once, instead of one after the other as it is needed.
+static void expect_use(const struct table_map *map)
+{
+    for (size_t at = 0; map && at < MAP_HOT_BYTES; at += CACHE_LINE_BYTES)
+        __builtin_prefetch((const char *)map + at);
 }
 
 struct table_map *table_maps_find(struct table_maps *maps, uint64_t id)
@@ -617,6 +637,7 @@ struct table_map *table_maps_find(struct table_maps *maps, uint64_t id)
     struct table_map *map = maps->last;
     if (!map || map->id != id) {
         map = *bucket_of(maps, id);
+        expect_use(map);
         while (map && map->id != id)
             map = map->next;
     }
@@ -624,6 +645,15 @@ struct table_map *table_maps_find(struct table_maps *maps, uint64_t id)
         map->is_used = true;
         maps->last = map;
     }
+    return map;
+}
+
+static struct table_map *new_map(uint64_t id)
+{
+    struct arena arena = {.block_bytes = MAP_BYTES};
+    struct table_map *map = arena_zalloc(&arena, sizeof *map);
+    map->id = id;
+    map->arena = arena;
     return map;
 }
 
@@ -641,9 +671,7 @@ bool table_maps_add(struct table_maps *maps, const struct event *event,
     if (map)
         remove_map(maps, map);
     make_room(maps);
-    map = mem_zalloc(sizeof *map);
-    map->id = id;
-    map->arena.block_bytes = MAP_BYTES;
+    map = new_map(id);
     bool ok = parse_map(map, event, format, filter, err);
     if (ok && map->is_wanted && !map->has_names && maps->names)
         ok = fetch_names(maps, map, err);
@@ -655,5 +683,7 @@ bool table_maps_add(struct table_maps *maps, const struct event *event,
     maps->last = map;
     if (!ok)
         remove_map(maps, map);
+    else
+        make_images(maps, map->table.n_columns);
     return ok;
 }

@@ -14,21 +14,20 @@
 // Limits of the cache; a table that was dropped from it comes again with its next statement.
 #define TABLE_MAPS_MAX 8192
 #define TABLE_MAPS_BYTES_MAX ((size_t)32 << 20)
-#define TABLE_MAP_BUCKETS 4096
+#define TABLE_MAP_BUCKETS 8192
 
+// It lies in its own arena, and what rows are decoded with behind it.
 struct table_map {
     uint64_t id;
-    bool is_wanted;     // the filter lets it pass; else only db and name of `table` are set
-    bool has_names;     // of the columns: they came with the event, or from `names`
-    bool has_signs;     // signs came with the event
-    struct table table; // rendered
-    struct column_format *formats;
-    struct value *before; // room for the two images of a row, n_columns each
-    struct value *after;
-    struct slice body; // of the event, as it was
-    struct arena arena;
-    bool is_used;           // since it was passed over last when room was made
     struct table_map *next; // in its bucket
+    bool is_used;           // since it was passed over last when room was made
+    bool is_wanted;         // the filter lets it pass; else only db and name of `table` are set
+    bool has_names;         // of the columns: they came with the event, or from `names`
+    bool has_signs;         // signs came with the event
+    struct slice body;      // of the event, as it was
+    struct column_format *formats;
+    struct table table; // rendered
+    struct arena arena;
     struct table_map *newer, *older;
 };
 
@@ -38,6 +37,8 @@ struct table_maps {
     struct table_map *newest, *oldest;
     size_t n;
     size_t bytes;
+    struct value *images; // room for the two images of a row of the widest table
+    size_t n_images;
     // Asked for names that the log lacks; NULL: columns are called "@1", "@2". Then `file` and
     // `begin_pos` say where the transaction starts whose table maps are added.
     const struct names_source *names;

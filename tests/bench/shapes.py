@@ -14,7 +14,7 @@ TEXT_BYTES = 600
 FEW_TABLES, MANY_TABLES = 5, 50
 OPEN_TABLES = 100_000
 ZSTD_LEVELS = (3, 19)  # the default, and the last one before windows grow beyond 8 MB
-VISITS = 20  # of each table: that its first row costs more is no news
+VISITS = 100  # of each table: that its first row costs more is no news
 COLUMNS_OF_A_KIND = 10
 NUMBERS = """WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"""
 

@@ -6,13 +6,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void write_image(struct buf *out, const struct row_image *image, const struct value *values,
-                        size_t n)
+static void write_image(struct buf *out, const struct row_image *image, size_t n)
 {
     buf_clear(out);
     for (size_t i = 0; image->is_used && i < n; i++)
-        if (values[i].kind != VALUE_ABSENT)
-            json_write_value(out, &values[i]);
+        if (image->values[i].kind != VALUE_ABSENT)
+            json_write_value(out, &image->values[i]);
 }
 
 static void decode_all(struct row_event *rows)
@@ -21,8 +20,8 @@ static void decode_all(struct row_event *rows)
     struct buf out = {0};
     struct err err = {0};
     while (!row_event_done(rows) && row_event_next(rows, &arena, &err)) {
-        write_image(&out, &rows->before, rows->map->before, rows->map->table.n_columns);
-        write_image(&out, &rows->after, rows->map->after, rows->map->table.n_columns);
+        write_image(&out, &rows->before, rows->map->table.n_columns);
+        write_image(&out, &rows->after, rows->map->table.n_columns);
         arena_reset(&arena);
     }
     buf_deinit(&out);

@@ -44,7 +44,7 @@ static void test_defaults(void **state)
     assert_string_equal(config.source.name, "shop");
     assert_int_equal(config.source.port, 3306);
     assert_string_equal(config.source.password, "");
-    assert_int_equal(config.publish.transaction_bytes, 8 << 20);
+    assert_int_equal(config.publish.transaction_bytes, 64 << 20);
     assert_int_equal(config.source.heartbeat_ms, 1000);
     assert_true(config.publish.tombstones);
     config_free(&config);
