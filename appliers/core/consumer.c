@@ -69,6 +69,7 @@ struct consumer {
     struct lane *last;       // that got a record
     struct pending *pending; // records for workers that are full
     size_t n_pending;
+    bool has_paused; // lanes, until nothing is pending: what was may also be taken away
     bool assigned; // at least once
     bool leaving;
     bool failed;
@@ -412,7 +413,7 @@ static void keep_pending(struct consumer *consumer, struct lane *lane, rd_kafka_
 static void push_pending(struct consumer *consumer)
 {
     size_t kept = 0, n = consumer->n_pending;
-    if (n == 0)
+    if (n == 0 && !consumer->has_paused)
         return;
     for (size_t i = 0; i < n; i++) {
         struct pending one = consumer->pending[i];
@@ -426,6 +427,7 @@ static void push_pending(struct consumer *consumer)
     for (size_t i = 0; i < consumer->options.n_workers; i++)
         if (!has_pending(consumer, consumer->options.workers[i]))
             set_paused(consumer, consumer->options.workers[i], false);
+    consumer->has_paused = kept > 0;
 }
 
 // Where little comes, the records of all partitions go to the first worker, also while it writes:
@@ -460,6 +462,7 @@ static void hand_over(struct consumer *consumer, struct lane *lane, rd_kafka_mes
         if (waited_ms >= PAUSE_AFTER_MS || stop_requested() || worker_failed(worker, &ignored)) {
             keep_pending(consumer, lane, message);
             set_paused(consumer, worker, true);
+            consumer->has_paused = true;
             return;
         }
         worker_wait_room(worker, FULL_WAIT_MS);
