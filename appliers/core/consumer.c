@@ -70,7 +70,7 @@ struct consumer {
     struct pending *pending; // records for workers that are full
     size_t n_pending;
     bool has_paused; // lanes, until nothing is pending: what was may also be taken away
-    bool assigned; // at least once
+    bool assigned;   // at least once
     bool leaving;
     bool failed;
     struct err err;
