@@ -11,9 +11,8 @@
 struct row_image {
     const uint8_t *present; // a bit for each column, from the low end of a byte
     size_t n_present;
-    bool is_used; // insert has no image before, delete none after
-    struct value
-        *values; // of the last row that was taken; the next one of any table needs the room
+    bool is_used;         // insert has no image before, delete none after
+    struct value *values; // of the row that was taken last; all tables share the room
 };
 
 struct row_event {

@@ -13,6 +13,7 @@
 // server's own limit.
 #define SOURCE_EVENT_BYTES_MAX ((size_t)1 << 30)
 
+// A piece of a long event.
 #define SOURCE_PIECE_BYTES ((size_t)128 << 10)
 
 enum source_result {

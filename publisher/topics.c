@@ -229,16 +229,36 @@ bool topics_of_table(struct topics *topics, const struct table *table, struct to
     return ok;
 }
 
+static bool is_in_use(const struct topics *topics, const char *name)
+{
+    for (const struct topic *known = topics->tables; known; known = known->next)
+        if (strcmp(known->name, name) == 0)
+            return true;
+    return checkpoint_log_topic(topics->options.log, name) != NULL;
+}
+
+// A broker may not have heard yet of a topic that was just made: it is asked only about those that
+// we do not know to have records.
+static bool is_there(const struct topics *topics, const char *name, bool *there, struct err *err)
+{
+    int32_t n_partitions = 0;
+    *there = is_in_use(topics, name);
+    if (!*there && !kafka_partition_count(topics->options.plain, name, &n_partitions, err))
+        return false;
+    *there = *there || n_partitions > 0;
+    return true;
+}
+
 bool topics_find_table(struct topics *topics, const struct table *table, struct topic **topic,
                        struct err *err)
 {
     struct buf name = {0};
-    int32_t n_partitions;
+    bool there = false;
     *topic = NULL;
     bool ok = topic_write_table(&name, topics->options.config->source.name, table->db, table->name,
                                 err) &&
-              kafka_partition_count(topics->options.plain, buf_cstr(&name), &n_partitions, err);
-    if (ok && n_partitions > 0)
+              is_there(topics, buf_cstr(&name), &there, err);
+    if (ok && there)
         ok = find_table_topic(topics, table, buf_cstr(&name), topic, err);
     buf_deinit(&name);
     return ok;

@@ -14,6 +14,7 @@ from tests.integration.test_positions import each_source, table_with_rows
 
 REFUSED = 77
 ROWS = 200
+JUST_MADE = 15
 
 
 def rows(database, table, first, last):
@@ -55,6 +56,18 @@ def test_truncate(pipeline, database):
     database.sql("TRUNCATE t", f"TRUNCATE TABLE {pipeline.name}.u", "TRUNCATE TABLE u")
     publish_and_apply(pipeline)
     assert documents(pipeline, "t", "u") == objects(pipeline, "t", "u") == {}
+
+
+def test_truncate_of_what_was_just_made(pipeline, database):
+    """The topic is made, and the table emptied, within milliseconds: the broker that is asked for the topic may
+    not have heard of it yet."""
+    tables = [f"t{number}" for number in range(JUST_MADE)]
+    for table in tables:
+        rows(database, table, 1, 2)
+        database.sql(f"TRUNCATE TABLE {table}")
+    publish_and_apply(pipeline)
+    assert {table: len(truncations(pipeline, table)) for table in tables} == dict.fromkeys(tables, PARTITIONS)
+    assert documents(pipeline, *tables) == objects(pipeline, *tables) == {}
 
 
 def test_truncate_in_large_steps(pipeline, database):
