@@ -184,12 +184,19 @@ static bool same_table(const struct topic *topic, const struct table *table)
     return slice_eq_str(table->db, topic->db) && slice_eq_str(table->name, topic->table);
 }
 
+static struct topic *find_known(const struct topics *topics, const char *name)
+{
+    struct topic *known = topics->tables;
+    while (known && strcmp(known->name, name) != 0)
+        known = known->next;
+    return known;
+}
+
 static bool find_table_topic(struct topics *topics, const struct table *table, const char *name,
                              struct topic **topic, struct err *err)
 {
-    for (struct topic *known = topics->tables; known; known = known->next) {
-        if (strcmp(known->name, name) != 0)
-            continue;
+    struct topic *known = find_known(topics, name);
+    if (known) {
         *topic = known;
         return same_table(known, table) ||
                err_set(err, ERR_REFUSED,
@@ -229,24 +236,17 @@ bool topics_of_table(struct topics *topics, const struct table *table, struct to
     return ok;
 }
 
-static bool is_in_use(const struct topics *topics, const char *name)
-{
-    for (const struct topic *known = topics->tables; known; known = known->next)
-        if (strcmp(known->name, name) == 0)
-            return true;
-    return checkpoint_log_topic(topics->options.log, name) != NULL;
-}
-
 // A broker may not have heard yet of a topic that was just made: it is asked only about those that
 // we do not know to have records.
 static bool is_there(const struct topics *topics, const char *name, bool *there, struct err *err)
 {
     int32_t n_partitions = 0;
-    *there = is_in_use(topics, name);
-    if (!*there && !kafka_partition_count(topics->options.plain, name, &n_partitions, err))
-        return false;
-    *there = *there || n_partitions > 0;
-    return true;
+    *there = find_known(topics, name) || checkpoint_log_topic(topics->options.log, name);
+    if (*there)
+        return true;
+    bool answered = kafka_partition_count(topics->options.plain, name, &n_partitions, err);
+    *there = answered && n_partitions > 0;
+    return answered;
 }
 
 bool topics_find_table(struct topics *topics, const struct table *table, struct topic **topic,

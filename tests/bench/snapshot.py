@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.bench.stages import TRANSACTION_BYTES
 from tests.lib import programs, servers
 
 ROWS = int(os.environ.get("BENCH_ROWS", "400000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 WANTED_ROWS_PER_SECOND, WANTED_SHARE = 150000, 0.8
 NAME = "benchsnapshot"
-TRANSACTION_BYTES = 64 << 20  # as the publisher's
 COLUMNS = '{"id":"int","k":"int","c":"char","pad":"char"}'
 
 
