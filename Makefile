@@ -31,7 +31,7 @@ DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal
 	binlog/jsonb.c \
 	binlog/hold.c binlog/reader_events.c binlog/reader_hold.c binlog/spill.c binlog/xa.c \
 	binlog/payload.c binlog/query.c binlog/reader.c binlog/row.c binlog/source_file.c binlog/table_map.c \
-	binlog/temporal.c binlog/transaction.c
+	binlog/temporal.c binlog/temporary_file.c binlog/transaction.c binlog/window.c
 LIVE := binlog/names.c binlog/position_find.c binlog/retention.c binlog/ring.c binlog/schema.c binlog/server.c binlog/source_live.c binlog/wire_common.c \
 	binlog/wire_$(CLIENT).c
 PUBLISHER := publisher/checkpoint.c publisher/encoder.c publisher/notices.c publisher/offsets.c publisher/pick.c publisher/producer.c \
@@ -129,7 +129,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	record/base64 record/crc32c record/gtid record/holding record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/payload binlog/reader binlog/ring \
-	binlog/hold binlog/spill binlog/xa \
+	binlog/hold binlog/spill binlog/window binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/fresh appliers/mongodb/mapping \

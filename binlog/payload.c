@@ -16,7 +16,9 @@
 
 #include <stdlib.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY // ZSTD_createDCtx_advanced, which every shared zstd has
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define STEP_BYTES ((size_t)128 << 10)
 #define SIZE_OFFSET 9 // of an event's own size in its header
@@ -115,7 +117,8 @@ bool payload_begin(struct payload *payload, const struct event *outer, struct so
     payload->begin = 0;
     buf_clear(&payload->plain);
     if (!payload->context && payload->is_compressed)
-        payload->context = ZSTD_createDCtx();
+        payload->context = ZSTD_createDCtx_advanced(
+            (ZSTD_customMem){window_take, window_return, &payload->window});
     if (payload->is_compressed && !payload->context)
         return err_set(err, ERR_INTERNAL, "zstd has no memory");
     if (payload->context)
@@ -130,15 +133,26 @@ static bool refill(struct payload *payload, struct err *err)
            source_read_piece(payload->source, &payload->at, &payload->beyond, &payload->input, err);
 }
 
+static bool decompress_failed(const struct payload *payload, size_t result, struct err *err)
+{
+    if (ZSTD_getErrorCode(result) != ZSTD_error_memory_allocation)
+        return err_set(err, ERR_CORRUPT, "a transaction payload: zstd: %s",
+                       ZSTD_getErrorName(result));
+    if (payload->window.err.class == ERR_NONE)
+        return err_set(err, ERR_INTERNAL, "zstd has no memory");
+    *err = payload->window.err;
+    return false;
+}
+
 static bool decompress_step(struct payload *payload, struct err *err)
 {
     struct buf *plain = &payload->plain;
     ZSTD_inBuffer in = {payload->input.ptr, payload->input.len, 0};
     ZSTD_outBuffer out = {buf_reserve(plain, STEP_BYTES), STEP_BYTES, 0};
     size_t result = ZSTD_decompressStream(payload->context, &out, &in);
+    window_rest(&payload->window);
     if (ZSTD_isError(result))
-        return err_set(err, ERR_CORRUPT, "a transaction payload: zstd: %s",
-                       ZSTD_getErrorName(result));
+        return decompress_failed(payload, result, err);
     payload->input = slice_of(payload->input.ptr + in.pos, payload->input.len - in.pos);
     if (out.pos > payload->left)
         return err_set(err, ERR_CORRUPT, "a transaction payload holds more than it says");

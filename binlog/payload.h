@@ -5,11 +5,12 @@
 #define TAILRACE_BINLOG_PAYLOAD_H
 
 #include "binlog/event.h"
+#include "binlog/window.h"
 #include "common/buf.h"
 
 // The events inside a transaction payload, one after the other. Memory is the decompressor's window
 // and the largest event inside, whatever the transaction's size; where the source gives long events
-// in pieces, that is all. {0} is one that was never used.
+// in pieces, that is all. {0} is one that was never used; it must not move once it was.
 struct payload {
     bool is_compressed;
     struct slice input;    // what was not yet read of the outer event, as far as it is at hand
@@ -18,8 +19,9 @@ struct payload {
     size_t beyond;
     uint64_t left; // bytes that are still to come out, by the outer event's own count
     struct buf plain;
-    size_t begin;  // of what is not yet handed out in `plain`
-    void *context; // ZSTD_DCtx
+    size_t begin;         // of what is not yet handed out in `plain`
+    void *context;        // ZSTD_DCtx
+    struct window window; // of the context
 };
 
 // Borrows the outer event and the source that it came from until payload_next has said that nothing

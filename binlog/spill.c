@@ -5,10 +5,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/spill.h"
 
+#include "binlog/temporary_file.h"
 #include "common/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,34 +38,13 @@ uint64_t spill_size(const struct spill_log *log)
     return (uint64_t)log->n_blocks * BLOCK + log->tail.len;
 }
 
-static bool fail(const char *what, struct err *err)
-{
-    return err_set(err, ERR_UNAVAILABLE,
-                   "cannot %s a temporary file for what has to be kept of a transaction: %s; it "
-                   "lies in the directory that TMPDIR names, else in /tmp",
-                   what, strerror(errno));
-}
-
-static bool open_file(struct spill *spill, struct err *err)
-{
-    const char *dir = getenv("TMPDIR");
-    struct buf path = {0};
-    buf_printf(&path, "%s/tailrace.XXXXXX", dir && *dir ? dir : "/tmp");
-    char *name = mem_strdup(buf_cstr(&path));
-    spill->fd = mkstemp(name);
-    bool ok = spill->fd >= 0 && fcntl(spill->fd, F_SETFD, FD_CLOEXEC) == 0 && unlink(name) == 0;
-    free(name);
-    buf_deinit(&path);
-    return ok || fail("make", err);
-}
-
 static bool take_block(struct spill *spill, uint32_t *block, struct err *err)
 {
     if (spill->n_unused) {
         *block = spill->unused[--spill->n_unused];
         return true;
     }
-    if (spill->n_blocks == 0 && !open_file(spill, err))
+    if (spill->n_blocks == 0 && !temporary_file_open(&spill->fd, err))
         return false;
     *block = spill->n_blocks++;
     return true;
@@ -96,7 +75,7 @@ static bool write_all(int fd, const uint8_t *bytes, size_t n, uint64_t at, struc
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return fail("write", err);
+            return temporary_file_failed("write", err);
         bytes += done;
         at += (uint64_t)done;
         n -= (size_t)done;
@@ -113,7 +92,7 @@ static bool read_all(int fd, uint8_t *bytes, size_t n, uint64_t at, struct err *
         if (done == 0)
             errno = ENODATA;
         if (done <= 0)
-            return fail("read", err);
+            return temporary_file_failed("read", err);
         bytes += done;
         at += (uint64_t)done;
         n -= (size_t)done;

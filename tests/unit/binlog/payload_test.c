@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transaction payloads: with and without compression, and too long to be held: read in pieces from
-// a file and from a pipe, with the same changes as from memory, and none of them when a byte of the
-// event is missing or wrong.
+// Transaction payloads: with and without compression, with the widest window, and too long to be
+// held: read in pieces from a file and from a pipe, with the same changes as from memory, and none
+// of them when a byte of the event is missing or wrong.
 #define _POSIX_C_SOURCE 200809L
 #include "binlog/reader.h"
 #include "binlog/source_file.h"
@@ -9,6 +9,7 @@
 #include "tests/unit/binlog/temporary_log.h"
 #include "tests/unit/test.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,7 +19,12 @@
 #define ROW_COPIES 4000 // of a row of about 1,000 bytes: more than any block that is read
 #define ROOM_BYTES ((size_t)1 << 20)
 
+#define WIDE_WINDOW_LOG 27 // of level 22: 128 MB
+
 enum { COMPRESSION_ZSTD = 0, COMPRESSION_NONE = 255 };
+
+// How a payload is made. A server leaves it plain where it finds no gain in compressing.
+enum packing { PACKED_PLAIN, PACKED_ZSTD, PACKED_ZSTD_WIDE };
 
 static const struct reader_options options = {
     .source_name = "test", .version = "0", .verify_checksums = true};
@@ -44,19 +50,30 @@ static void put_field(struct buf *out, uint8_t field, uint64_t value)
     put_le(out, value, 8);
 }
 
-// COMPRESSION_NONE is what a server writes that has found no gain in compressing.
-static void put_payload(struct buf *out, struct slice plain, uint8_t compression)
+// In two calls: where the size is known at once, the window is no wider.
+static void pack(struct buf *out, struct slice plain, int window_log)
+{
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    size_t room = ZSTD_compressBound(plain.len);
+    ZSTD_inBuffer in = {plain.ptr, plain.len, 0};
+    ZSTD_outBuffer packed = {buf_reserve(out, room), room, 0};
+    ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
+    assert_false(ZSTD_isError(ZSTD_compressStream2(context, &packed, &in, ZSTD_e_continue)));
+    assert_int_equal(ZSTD_compressStream2(context, &packed, &in, ZSTD_e_end), 0);
+    out->len = packed.pos;
+    ZSTD_freeCCtx(context);
+}
+
+static void put_payload(struct buf *out, struct slice plain, enum packing packing)
 {
     struct buf packed = {0};
     struct buf body = {0};
-    if (compression == COMPRESSION_NONE) {
+    if (packing == PACKED_PLAIN)
         buf_slice(&packed, plain);
-    } else {
-        size_t room = ZSTD_compressBound(plain.len);
-        packed.len = ZSTD_compress(buf_reserve(&packed, room), room, plain.ptr, plain.len, 3);
-    }
+    else
+        pack(&packed, plain, packing == PACKED_ZSTD_WIDE ? WIDE_WINDOW_LOG : 0);
     put_field(&body, 1, packed.len);
-    put_field(&body, 2, compression);
+    put_field(&body, 2, packing == PACKED_PLAIN ? COMPRESSION_NONE : COMPRESSION_ZSTD);
     put_field(&body, 3, plain.len);
     put_le(&body, 0, 1);
     buf_slice(&body, buf_bytes(&packed));
@@ -97,7 +114,7 @@ static void put_copies(struct buf *out, struct slice plain, size_t copies)
 }
 
 // The golden log, magic included, with its two payloads made anew.
-static void make_log(struct buf *out, size_t copies, uint8_t compression)
+static void make_log(struct buf *out, size_t copies, enum packing packing)
 {
     struct buf log = {0};
     load_file(&log, GOLDEN);
@@ -109,7 +126,7 @@ static void make_log(struct buf *out, size_t copies, uint8_t compression)
         if (event.ptr[4] == EVENT_TRANSACTION_PAYLOAD) {
             unpack(&plain, event);
             put_copies(&longer, buf_bytes(&plain), copies);
-            put_payload(out, buf_bytes(&longer), compression);
+            put_payload(out, buf_bytes(&longer), packing);
         } else {
             buf_slice(out, event);
         }
@@ -228,7 +245,7 @@ static void payload_without_compression(void **state)
     struct buf wanted = {0};
     struct err err;
     load_file(&log, GOLDEN);
-    make_log(&plain, 1, COMPRESSION_NONE);
+    make_log(&plain, 1, PACKED_PLAIN);
     assert_works(put_values(&wanted, open_memory(buf_bytes(&log)), &err), &err);
     assert_true(wanted.len > 0);
     assert_same_values(buf_bytes(&plain), buf_bytes(&wanted), open_memory);
@@ -240,13 +257,13 @@ static void payload_without_compression(void **state)
 static void long_payloads_are_read_in_pieces(void **state)
 {
     (void)state;
-    static const uint8_t compressions[] = {COMPRESSION_ZSTD, COMPRESSION_NONE};
-    for (size_t c = 0; c < COUNT_OF(compressions); c++) {
+    static const enum packing packings[] = {PACKED_ZSTD, PACKED_PLAIN};
+    for (size_t c = 0; c < COUNT_OF(packings); c++) {
         for (int checksums = 0; checksums < 2; checksums++) {
             struct buf log = {0};
             struct buf wanted = {0};
             struct err err;
-            make_log(&log, ROW_COPIES, compressions[c]);
+            make_log(&log, ROW_COPIES, packings[c]);
             if (!checksums)
                 drop_checksums(&log);
             assert_true(log.len > ROW_COPIES * 1000);
@@ -275,7 +292,7 @@ static void nothing_of_a_long_payload_that_is_cut(void **state)
 {
     (void)state;
     struct buf log = {0};
-    make_log(&log, ROW_COPIES, COMPRESSION_ZSTD);
+    make_log(&log, ROW_COPIES, PACKED_ZSTD);
     size_t at = find_event(buf_bytes(&log), EVENT_TRANSACTION_PAYLOAD, 0);
     size_t size = size_at(buf_bytes(&log), at);
     const size_t cuts[] = {EVENT_HEADER_BYTES, 100, 600, size / 2, size - 4, size - 1};
@@ -290,7 +307,7 @@ static void nothing_of_a_long_payload_with_a_flipped_bit(void **state)
 {
     (void)state;
     struct buf log = {0};
-    make_log(&log, ROW_COPIES, COMPRESSION_ZSTD);
+    make_log(&log, ROW_COPIES, PACKED_ZSTD);
     size_t at = find_event(buf_bytes(&log), EVENT_TRANSACTION_PAYLOAD, 0);
     size_t size = size_at(buf_bytes(&log), at);
     const size_t places[] = {14, 30, 511, 512, 700000, size / 2, size - 5, size - 1};
@@ -303,11 +320,34 @@ static void nothing_of_a_long_payload_with_a_flipped_bit(void **state)
     buf_deinit(&log);
 }
 
+// Wider than what lies in memory.
+static void wide_windows(void **state)
+{
+    (void)state;
+    struct buf log = {0};
+    struct buf wide = {0};
+    struct buf wanted = {0};
+    struct err err;
+    make_log(&log, ROW_COPIES, PACKED_ZSTD);
+    make_log(&wide, ROW_COPIES, PACKED_ZSTD_WIDE);
+    assert_works(put_values(&wanted, open_memory(buf_bytes(&log)), &err), &err);
+    assert_same_values(buf_bytes(&wide), buf_bytes(&wanted), open_file);
+    struct source *source = open_file(buf_bytes(&wide));
+    assert_int_equal(setenv("TMPDIR", "/nowhere/at/all", 1), 0);
+    assert_fails(put_values(&wanted, source, &err), &err, ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "TMPDIR"));
+    unsetenv("TMPDIR");
+    buf_deinit(&wanted);
+    buf_deinit(&wide);
+    buf_deinit(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(payload_without_compression),
         cmocka_unit_test(long_payloads_are_read_in_pieces),
+        cmocka_unit_test(wide_windows),
         cmocka_unit_test(nothing_of_a_long_payload_that_is_cut),
         cmocka_unit_test(nothing_of_a_long_payload_with_a_flipped_bit),
     };
