@@ -354,19 +354,18 @@ static bool ask_to_create(rd_kafka_t *rk, rd_kafka_NewTopic_t *new_topic, const 
 }
 
 // The controller has it; the brokers learn of it a little later.
-static bool wait_until_led(rd_kafka_t *rk, const char *topic, struct err *err)
+bool kafka_topic_wait(rd_kafka_t *rk, const char *topic, int32_t *n_partitions, struct err *err)
 {
     uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
     for (;;) {
-        int32_t n_partitions;
         int32_t n_led;
-        if (!count_partitions(rk, topic, &n_partitions, &n_led, err))
+        if (!count_partitions(rk, topic, n_partitions, &n_led, err))
             return false;
-        if (n_partitions > 0 && n_led == n_partitions)
+        if (*n_partitions > 0 && n_led == *n_partitions)
             return true;
         if (clock_steady_ms() > until_ms)
             return err_set(err, ERR_RETRY, "topic %s: %d of %d partitions have a leader", topic,
-                           (int)n_led, (int)n_partitions);
+                           (int)n_led, (int)*n_partitions);
         if (!stop_sleep_ms(CREATED_PAUSE_MS))
             return err_set(err, ERR_STOPPED, "stopped while topic %s was created", topic);
     }
@@ -381,12 +380,14 @@ bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_partitions,
     if (!new_topic)
         return err_set(err, ERR_CONFIG, "topic %s cannot be created: %s", topic, reason);
     bool ok = true;
+    int32_t n_found;
     for (; ok && settings && settings[0]; settings += 2) {
         rd_kafka_resp_err_t code =
             rd_kafka_NewTopic_set_config(new_topic, settings[0], settings[1]);
         ok = !code || kafka_err(err, code, settings[0]);
     }
-    ok = ok && ask_to_create(rk, new_topic, topic, err) && wait_until_led(rk, topic, err);
+    ok = ok && ask_to_create(rk, new_topic, topic, err) &&
+         kafka_topic_wait(rk, topic, &n_found, err);
     rd_kafka_NewTopic_destroy(new_topic);
     return ok;
 }

@@ -145,31 +145,35 @@ bool topics_record_accepted(struct topics *topics, struct err *err)
     return ok;
 }
 
-// Finds out how many partitions the topic has, or makes it; *created tells which.
+// The broker that said there is no such topic may not have heard of one that others made: how many
+// partitions there are is asked again.
+static bool create(const struct topics_options *options, struct topic *topic, int32_t n_partitions,
+                   struct err *err)
+{
+    int32_t replication = (int32_t)options->config->kafka.replication;
+    if (!kafka_topic_create(options->plain, topic->name, n_partitions, replication, NULL, err) ||
+        !kafka_topic_wait(options->plain, topic->name, &topic->n_partitions, err))
+        return false;
+    CRASH_POINT(publish_topic_created);
+    log_info("topic created", LOG_FIELDS(log_str("topic", topic->name),
+                                         log_u64("partitions", (uint64_t)topic->n_partitions)));
+    return true;
+}
+
+// Finds out how many partitions the topic has, or makes it.
 static bool find_or_create(struct topics *topics, struct topic *topic, int32_t n_partitions,
-                           bool *created, struct err *err)
+                           struct err *err)
 {
     const struct topics_options *options = &topics->options;
-    int32_t replication = (int32_t)options->config->kafka.replication;
-    if (!kafka_partition_count(options->plain, topic->name, &topic->n_partitions, err))
-        return false;
-    *created = topic->n_partitions == 0;
-    if (*created) {
-        if (!kafka_topic_create(options->plain, topic->name, n_partitions, replication, NULL, err))
-            return false;
-        topic->n_partitions = n_partitions;
-        CRASH_POINT(publish_topic_created);
-        log_info("topic created", LOG_FIELDS(log_str("topic", topic->name),
-                                             log_u64("partitions", (uint64_t)n_partitions)));
-    }
-    return producer_topic_open(options->producer, topic->name, &topic->handle, err);
+    return kafka_partition_count(options->plain, topic->name, &topic->n_partitions, err) &&
+           (topic->n_partitions > 0 || create(options, topic, n_partitions, err)) &&
+           producer_topic_open(options->producer, topic->name, &topic->handle, err);
 }
 
 static bool open_table_topic(struct topics *topics, struct topic *topic, struct err *err)
 {
     const struct topics_options *options = &topics->options;
-    bool created;
-    if (!find_or_create(topics, topic, (int32_t)options->config->kafka.partitions, &created, err) ||
+    if (!find_or_create(topics, topic, (int32_t)options->config->kafka.partitions, err) ||
         !check_partitions(options, topic->name, topic->n_partitions, err))
         return false;
     const struct checkpoint_topic *recorded = checkpoint_log_topic(options->log, topic->name);
@@ -268,7 +272,6 @@ bool topics_special(struct topics *topics, const char *suffix, struct topic **to
                     struct err *err)
 {
     struct buf name = {0};
-    bool created;
     buf_printf(&name, "%s.%s", topics->options.config->source.name, suffix);
     struct topic *made = mem_zalloc(sizeof *made);
     made->name = mem_strdup(buf_cstr(&name));
@@ -277,5 +280,5 @@ bool topics_special(struct topics *topics, const char *suffix, struct topic **to
     buf_deinit(&name);
     made->next = topics->specials;
     topics->specials = *topic = made;
-    return find_or_create(topics, made, 1, &created, err);
+    return find_or_create(topics, made, 1, err);
 }
