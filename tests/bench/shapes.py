@@ -16,6 +16,7 @@ OPEN_TABLES = 100_000
 # The default, the last one with a window of 8 MB, the widest window; a server takes the longer over each,
 # so it gets a part of the rows.
 ZSTD_LEVELS = {3: 1, 19: 4, 22: 8}
+TURNS = 3
 VISITS = 100  # of each table: that its first row costs more is no news
 COLUMNS_OF_A_KIND = 10
 NUMBERS = """WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"""
@@ -92,11 +93,14 @@ def _tables(count, rows, prefix):
 
 
 def of_path(rows):
-    """The shapes that go through the whole path; the larger transaction has `rows` rows."""
-    return {"long": _long_rows(rows // 10), "wide": _many_columns(rows // 50),
-            "half": _one_transaction("half_a_transaction", rows // 2),
-            "whole": _one_transaction("whole_transaction", rows),
-            "tables": _tables(MANY_TABLES, rows // 20, f"{DB}.one_of_")}
+    """(kind, shape) of all that go through the whole path; the larger transaction has `rows` rows. It and the
+    smaller one come in turns, for only medians tell how cost grows."""
+    made = [("long", _long_rows(rows // 10)), ("wide", _many_columns(rows // 50)),
+            ("tables", _tables(MANY_TABLES, rows // 20, f"{DB}.one_of_"))]
+    for turn in range(TURNS):
+        made += [("half", _one_transaction(f"half_a_transaction_{turn}", rows // 2)),
+                 ("whole", _one_transaction(f"whole_transaction_{turn}", rows))]
+    return made
 
 
 def under_load(rows):
