@@ -52,16 +52,17 @@ void kafka_wake_free(struct kafka_wake *wake)
     free(wake);
 }
 
-void kafka_wake(struct kafka_wake *wake)
+bool kafka_wake(struct kafka_wake *wake)
 {
     if (rd_kafka_version() >= FIRST_VERSION_WITH_BACKOFF)
-        return;
+        return true;
     if (wake->waiting) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(wake->answers, 0);
         if (!event)
-            return;
+            return false;
         rd_kafka_event_destroy(event);
     }
     rd_kafka_ListConsumerGroups(wake->rk, wake->options, wake->answers);
     wake->waiting = true;
+    return true;
 }

@@ -23,8 +23,8 @@ struct kafka_wake *kafka_wake_new(rd_kafka_t *rk);
 // NULL is taken.
 void kafka_wake_free(struct kafka_wake *wake);
 
-// Does not wait. Nothing is done as long as the brokers have not answered the one before. One
-// thread at a time.
-void kafka_wake(struct kafka_wake *wake);
+// Does not wait. False: nothing was done, because the brokers have not answered the one before yet.
+// One thread at a time.
+bool kafka_wake(struct kafka_wake *wake);
 
 #endif

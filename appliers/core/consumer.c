@@ -30,6 +30,7 @@
 // So much taken from the client's queue is worth a look whether it can fetch again. A record counts
 // for more than its bytes, because queued.min.messages bounds them too.
 #define WAKE_BYTES 2097152
+#define WAKE_AGAIN_BYTES 65536 // after those, where it could not be woken
 #define RECORD_OVERHEAD_BYTES 256
 
 // What bounds our memory in the client library: fetches, and what it reads ahead. A property in
@@ -40,7 +41,7 @@ static const char *const defaults[][2] = {
     {"topic.metadata.refresh.interval.ms", "1000"}, // so that a new table is found soon
     {"fetch.message.max.bytes", "131072"},
     {"fetch.max.bytes", "1048576"},
-    {"queued.max.messages.kbytes", "10240"}, // several times WAKE_BYTES
+    {"queued.max.messages.kbytes", "6144"}, // three times WAKE_BYTES
     {"queued.min.messages", "50000"},
     {"fetch.wait.max.ms", "100"},
     {"check.crcs", "true"},
@@ -528,10 +529,8 @@ static bool handle_event(struct consumer *consumer, const rd_kafka_message_t *me
 static void count_taken(struct consumer *consumer, const rd_kafka_message_t *message)
 {
     consumer->taken_bytes += message->len + message->key_len + RECORD_OVERHEAD_BYTES;
-    if (consumer->taken_bytes < WAKE_BYTES)
-        return;
-    consumer->taken_bytes = 0;
-    kafka_wake(consumer->wake);
+    if (consumer->taken_bytes >= WAKE_BYTES)
+        consumer->taken_bytes = kafka_wake(consumer->wake) ? 0 : WAKE_BYTES - WAKE_AGAIN_BYTES;
 }
 
 static bool poll_once(struct consumer *consumer, bool *got, struct err *err)

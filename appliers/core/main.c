@@ -53,14 +53,6 @@ static const struct cli_option options[] = {
     {.name = NULL},
 };
 
-// Records are made by the client library's threads and freed by ours: with an arena for each thread
-// the memory that is free in one is of no use to the other, and the process grows to twice its
-// size.
-static void use_one_arena(void)
-{
-    mallopt(M_ARENA_MAX, 1);
-}
-
 static bool wrong_operands(struct err *err)
 {
     return err_set(err, ERR_USAGE,
@@ -150,7 +142,7 @@ int applier_main(const struct sink_driver *driver, int argc, char **argv)
         .options = options,
         .into = &arguments,
     };
-    use_one_arena();
+    mallopt(M_ARENA_MAX, driver->n_arenas);
     if (!cli_parse(&cli, argc, argv, &first, &err) ||
         !config_load(&config, arguments.config_path, &err))
         return cli_fail(&cli, &err);

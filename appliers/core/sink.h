@@ -50,6 +50,10 @@ struct sink_checkpoint {
 struct sink_driver {
     const char *name; // "mongodb"
 
+    // Of malloc. Records are made by the client library's threads and freed by ours: with one arena
+    // threads wait for each other, with more what is free in one is of no use to the others.
+    int n_arenas;
+
     // Connects and proves that the target can keep the guarantee (replica set, writable, rights);
     // nothing is written. ERR_CONFIG, ERR_REFUSED, ERR_UNAVAILABLE (not there), with what mends it.
     bool (*open)(const struct config *config, struct sink **sink, struct err *err);

@@ -363,13 +363,12 @@ static bool apply_taken(struct worker *worker, struct err *err)
     return true;
 }
 
-static void forget_taken(struct worker *worker)
+static void free_taken(struct worker *worker)
 {
     for (size_t i = 0; i < worker->n_taken; i++) {
         rd_kafka_message_destroy(worker->taken[i].message);
         free(worker->taken[i].refusal);
     }
-    worker->n_taken = 0;
 }
 
 // Moves records from the queue to `taken`, up to a batch's limits. Under the mutex.
@@ -430,9 +429,10 @@ static void *run(void *into)
         pthread_mutex_unlock(&worker->mutex);
         CRASH_POINT(apply_taken);
         good = apply_taken(worker, &err);
+        free_taken(worker); // not under the mutex: the consumer waits for that with each record
         pthread_mutex_lock(&worker->mutex);
         worker->writing = false;
-        forget_taken(worker);
+        worker->n_taken = 0;
         pthread_cond_broadcast(&worker->for_others);
     }
     if (!good) {

@@ -634,6 +634,7 @@ void sink_enter_beside(struct sink *sink)
 
 const struct sink_driver mongodb_driver = {
     .name = "mongodb",
+    .n_arenas = 1,
     .open = mongodb_open,
     .close = mongodb_close,
     .claim = mongodb_claim,

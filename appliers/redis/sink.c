@@ -517,6 +517,7 @@ bool sink_may_rebuild(const struct sink *sink, struct err *err)
 
 const struct sink_driver redis_driver = {
     .name = "redis",
+    .n_arenas = 2,
     .open = redis_open,
     .close = redis_close,
     .advise = redis_advise,
