@@ -28,11 +28,15 @@ struct target {
     char group[GROUP_BYTES];
 };
 
+// Where the client library looks for the server again, it calls the fault of a stream one of the
+// client.
 static bool fail(struct err *err, const bson_error_t *error)
 {
     bool is_passing = error->domain == MONGOC_ERROR_STREAM ||
                       error->domain == MONGOC_ERROR_SERVER_SELECTION ||
-                      error->domain == MONGOC_ERROR_CURSOR;
+                      error->domain == MONGOC_ERROR_CURSOR ||
+                      (error->domain == MONGOC_ERROR_CLIENT &&
+                       error->code <= MONGOC_ERROR_STREAM_NOT_ESTABLISHED);
     return err_set(err, is_passing ? ERR_RETRY : ERR_REFUSED, "MongoDB: %s (error %u)",
                    error->message, error->code);
 }

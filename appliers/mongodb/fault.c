@@ -14,6 +14,13 @@ static bool is_passing(uint32_t code)
     return false;
 }
 
+bool sink_lost_server(const bson_error_t *error)
+{
+    return error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION ||
+           (error->domain == MONGOC_ERROR_CLIENT &&
+            error->code <= MONGOC_ERROR_STREAM_NOT_ESTABLISHED);
+}
+
 bool sink_refuses_document(uint32_t code)
 {
     static const uint32_t codes[] = {
@@ -30,7 +37,7 @@ bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, 
 {
     enum err_class class = ERR_REFUSED;
     const char *advice = "";
-    if (error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION)
+    if (sink_lost_server(error))
         class = ERR_RETRY;
     else if (error->domain == MONGOC_ERROR_CLIENT &&
              error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)

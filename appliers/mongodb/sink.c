@@ -168,9 +168,8 @@ static bool check_server(struct sink *sink, const mongoc_uri_t *uri, struct err 
     bson_error_t error;
     if (!run_hello(sink->client, &reply, &error)) {
         bson_destroy(&reply);
-        return error.domain == MONGOC_ERROR_SERVER_SELECTION || error.domain == MONGOC_ERROR_STREAM
-                   ? explain_unreachable(uri, &error, err)
-                   : sink_fail(err, NULL, &error, "hello");
+        return sink_lost_server(&error) ? explain_unreachable(uri, &error, err)
+                                        : sink_fail(err, NULL, &error, "hello");
     }
     bool good = check_hello(&reply, err) && checkpoint_probe(sink->client, err);
     bson_destroy(&reply);

@@ -31,6 +31,10 @@ void sink_enter_beside(struct sink *sink);
 // `reply` may be NULL. Always false.
 bool sink_fail(struct err *err, const bson_t *reply, const bson_error_t *error, const char *what);
 
+// Whether the client library found no server, or lost the connection to it. Where it looks for the
+// server again, it calls the fault of a stream one of the client.
+bool sink_lost_server(const bson_error_t *error);
+
 // Whether the server refuses a write with this code for what the document is: too large, not to the
 // collection's validator, not to be indexed. All others may be of the server as a whole.
 bool sink_refuses_document(uint32_t code);
