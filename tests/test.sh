@@ -34,6 +34,7 @@ without_servers() {
 
 first() {
     add tests/stack/stack run tests/integration/run.sh tests/lib tests/integration/test_[a-r]*.py
+    add tests/bench/small.sh
 }
 
 second() {
@@ -42,7 +43,6 @@ second() {
     add tests/stack/stack run tests/integration/run.sh tests/integration/test_[s-z]*.py
     tests/stack/stack clean
     add tests/crash/run.sh
-    add tests/bench/small.sh
 }
 
 with_servers() {

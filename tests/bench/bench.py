@@ -80,15 +80,15 @@ class Bench:
         self._configure()
         initial = self._prepare()
         self._copy_initial(initial)
+        latency = Latency(self.runner, self.addresses, self.config, self.seconds)
+        self._latency(latency)  # first: MongoDB writes for minutes what a backlog left
         for _ in range(self.runs):
             backlog, rows = self._backlog()
             self._decode(backlog, rows)
             self._live(backlog, rows)
             self._path(backlog, rows)
         self._idle()
-        latency = Latency(self.runner, self.addresses, self.config, self.seconds)
         self._shapes(latency)
-        self._latency(latency)
         self._compressed()
         self._check_copies()
 
@@ -293,8 +293,8 @@ def main(stage):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     bench = Bench(ROOT / Path(os.environ["TAILRACE_STACK_DIR"]),
-                  int(os.environ.get("BENCH_TRANSACTIONS", "50000")),
-                  int(os.environ.get("BENCH_RUNS", "1")), float(os.environ.get("BENCH_SECONDS", "6")))
+                  int(os.environ.get("BENCH_TRANSACTIONS", "200000")),
+                  int(os.environ.get("BENCH_RUNS", "3")), float(os.environ.get("BENCH_SECONDS", "6")))
     try:
         {"all": bench.run_all, "decode": bench.run_decode, "latency": bench.run_latency}[stage]()
     except (Failed, TimeoutError, subprocess.SubprocessError) as error:

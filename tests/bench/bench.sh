@@ -3,8 +3,8 @@
 # bench.sh [all|decode|latency|verify]: measures every stage, or one of them, on servers of its own in build/bench-stack,
 # and prints tables; docs/performance.md explains them. Raw figures: build/bench/bench.json.
 #
-#   BENCH_TRANSACTIONS  of sysbench oltp_write_only in the backlog, four row changes each (50000)
-#   BENCH_RUNS          of each stage; the tables show medians (1)
+#   BENCH_TRANSACTIONS  of sysbench oltp_write_only in the backlog, four row changes each (200000)
+#   BENCH_RUNS          of each stage; the tables show medians (3)
 #   BENCH_SECONDS       of each measurement of latency (6)
 #   BENCH_ROWS          of the table that is compared (400000)
 #
