@@ -354,7 +354,8 @@ static bool ask_to_create(rd_kafka_t *rk, rd_kafka_NewTopic_t *new_topic, const 
 }
 
 // The controller has it; the brokers learn of it a little later.
-bool kafka_topic_wait(rd_kafka_t *rk, const char *topic, int32_t *n_partitions, struct err *err)
+static bool wait_until_led(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
+                           struct err *err)
 {
     uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
     for (;;) {
@@ -371,23 +372,22 @@ bool kafka_topic_wait(rd_kafka_t *rk, const char *topic, int32_t *n_partitions, 
     }
 }
 
-bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_partitions,
+bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
                         int32_t replication, const char *const *settings, struct err *err)
 {
     char reason[REASON_BYTES];
     rd_kafka_NewTopic_t *new_topic =
-        rd_kafka_NewTopic_new(topic, n_partitions, replication, reason, sizeof reason);
+        rd_kafka_NewTopic_new(topic, *n_partitions, replication, reason, sizeof reason);
     if (!new_topic)
         return err_set(err, ERR_CONFIG, "topic %s cannot be created: %s", topic, reason);
     bool ok = true;
-    int32_t n_found;
     for (; ok && settings && settings[0]; settings += 2) {
         rd_kafka_resp_err_t code =
             rd_kafka_NewTopic_set_config(new_topic, settings[0], settings[1]);
         ok = !code || kafka_err(err, code, settings[0]);
     }
     ok = ok && ask_to_create(rk, new_topic, topic, err) &&
-         kafka_topic_wait(rk, topic, &n_found, err);
+         wait_until_led(rk, topic, n_partitions, err);
     rd_kafka_NewTopic_destroy(new_topic);
     return ok;
 }

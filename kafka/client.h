@@ -51,13 +51,10 @@ bool kafka_question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char 
 MUST_CHECK bool kafka_partition_count(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
                                       struct err *err);
 
-// Waits until a topic that was made is known, with a leader for each of its partitions. ERR_RETRY.
-MUST_CHECK bool kafka_topic_wait(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
-                                 struct err *err);
-
-// Creates a topic and waits for it. `settings`: pairs key, value, ended by NULL; may be NULL. One
-// that exists already is no error, however many partitions it has.
-MUST_CHECK bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t n_partitions,
+// Creates a topic and waits until it is there. `settings`: pairs key, value, ended by NULL; may be
+// NULL. A topic that exists already is no error: *n_partitions is how many are wanted, and then how
+// many there are.
+MUST_CHECK bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
                                    int32_t replication, const char *const *settings,
                                    struct err *err);
 

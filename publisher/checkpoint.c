@@ -283,8 +283,8 @@ bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *
     };
     struct buf name = {0};
     checkpoint_topic_name(&name, config->source.name);
-    bool ok = kafka_topic_create(rk, buf_cstr(&name), 1, (int32_t)config->kafka.replication,
-                                 settings, err);
+    bool ok = kafka_topic_create(rk, buf_cstr(&name), &(int32_t){1},
+                                 (int32_t)config->kafka.replication, settings, err);
     buf_deinit(&name);
     return ok;
 }

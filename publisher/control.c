@@ -276,7 +276,8 @@ static bool send_once(const struct config *config, const char *topic, const stru
     rd_kafka_t *rk;
     if (!open_sender(config, &failure, &rk, err))
         return false;
-    bool ok = kafka_topic_create(rk, topic, 1, (int32_t)config->kafka.replication, NULL, err) &&
+    bool ok = kafka_topic_create(rk, topic, &(int32_t){1}, (int32_t)config->kafka.replication, NULL,
+                                 err) &&
               produce(rk, topic, records, n, err) && (!failure || kafka_err(err, failure, topic));
     if (!ok && err->class == ERR_INTERNAL)
         err->class = ERR_RETRY;

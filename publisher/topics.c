@@ -145,14 +145,15 @@ bool topics_record_accepted(struct topics *topics, struct err *err)
     return ok;
 }
 
-// The broker that said there is no such topic may not have heard of one that others made: how many
-// partitions there are is asked again.
+// The broker that said there is no such topic may not have heard of one that others made: then it
+// has as many partitions as they gave it.
 static bool create(const struct topics_options *options, struct topic *topic, int32_t n_partitions,
                    struct err *err)
 {
     int32_t replication = (int32_t)options->config->kafka.replication;
-    if (!kafka_topic_create(options->plain, topic->name, n_partitions, replication, NULL, err) ||
-        !kafka_topic_wait(options->plain, topic->name, &topic->n_partitions, err))
+    topic->n_partitions = n_partitions;
+    if (!kafka_topic_create(options->plain, topic->name, &topic->n_partitions, replication, NULL,
+                            err))
         return false;
     CRASH_POINT(publish_topic_created);
     log_info("topic created", LOG_FIELDS(log_str("topic", topic->name),

@@ -214,7 +214,7 @@ static bool open_producer(struct dead_letter_log *log, struct err *err)
     if (!kafka_open_take(RD_KAFKA_PRODUCER, conf, &log->producer, err))
         return false;
     if (find_topic(log, log->producer, &exists, err) &&
-        (exists || kafka_topic_create(log->producer, log->topic, 1,
+        (exists || kafka_topic_create(log->producer, log->topic, &(int32_t){1},
                                       (int32_t)log->config->kafka.replication, settings, err)))
         return true;
     rd_kafka_destroy(log->producer);
