@@ -40,7 +40,7 @@ SNAPSHOT := binlog/cell.c publisher/control.c publisher/grants.c publisher/snaps
 	publisher/snapshot_list.c publisher/snapshot_log.c publisher/snapshot_reader.c publisher/snapshot_source.c publisher/snapshot_state.c \
 	publisher/snapshot_status.c publisher/tree.c
 PUBLISHER += $(SNAPSHOT)
-APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/beside.c appliers/core/check.c appliers/core/consumer.c \
+APPLIER := appliers/core/applier.c appliers/core/batch.c appliers/core/beside.c appliers/core/check.c appliers/core/consumer.c appliers/core/consumer_conf.c \
 	appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/dead_letter_log.c \
 	appliers/core/dead_letter_replay.c appliers/core/dead_letters.c appliers/core/guard.c appliers/core/history.c appliers/core/main.c \
 	appliers/core/message.c appliers/core/offsets.c appliers/core/offsets_reset.c appliers/core/progress.c \
@@ -133,13 +133,14 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
 	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/fault appliers/mongodb/fresh appliers/mongodb/mapping \
-	appliers/redis/mapping appliers/redis/write
+	appliers/redis/mapping appliers/redis/write kafka/wake
 UNIT_TESTS += verify/bson verify/hash verify/text verify/total
 
 UNIT_SRC_common := $(COMMON)
 UNIT_SRC_record := $(RECORD) $(COMMON)
 UNIT_SRC_binlog := $(DECODE) binlog/ring.c $(RECORD) $(COMMON)
 UNIT_SRC_publisher := $(PUBLISHER) $(LIVE) $(DECODE) $(KAFKA) $(RECORD) $(COMMON)
+UNIT_SRC_kafka := $(KAFKA) $(RECORD) $(COMMON)
 UNIT_SRC_appliers/core := appliers/core/batch.c appliers/core/dead_letter.c appliers/core/dead_letter_book.c appliers/core/guard.c appliers/core/message.c appliers/core/truncation.c $(RECORD) $(COMMON)
 UNIT_SRC_appliers/mongodb := $(MONGODB) appliers/core/batch.c appliers/core/beside.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
 UNIT_SRC_appliers/redis := $(REDIS) appliers/core/batch.c appliers/core/beside.c appliers/core/guard.c appliers/core/truncation.c $(RECORD) $(COMMON)
@@ -148,6 +149,7 @@ UNIT_LIBS_verify = $(LIBS_tailrace-verify)
 UNIT_LIBS_record := $(RECORD_LIBS)
 UNIT_LIBS_binlog := $(DECODE_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_publisher = $(LIBS_tailrace-publish)
+UNIT_LIBS_kafka := -lrdkafka $(RECORD_LIBS)
 UNIT_LIBS_appliers/core := -lrdkafka $(RECORD_LIBS)
 UNIT_LIBS_appliers/mongodb = $(MONGOC_LIBS) $(RECORD_LIBS)
 UNIT_LIBS_appliers/redis := -lhiredis $(RECORD_LIBS)

@@ -15,12 +15,15 @@
 #define FIRST_VERSION_WITH_BACKOFF 0x02020000
 #define BACKOFF_MS "10"
 #define ANSWER_WITHIN_MS 1000
+// A broker that has nothing for us answers behind the fetch that it holds, fetch.wait.max.ms later,
+// while another one's thread is to be woken again and again.
+#define UNANSWERED_MOST 16
 
 struct kafka_wake {
     rd_kafka_t *rk;
     rd_kafka_queue_t *answers;
     rd_kafka_AdminOptions_t *options;
-    bool waiting; // for the answers
+    size_t n_unanswered;
 };
 
 bool kafka_wake_prepare(rd_kafka_conf_t *conf, struct err *err)
@@ -56,13 +59,13 @@ bool kafka_wake(struct kafka_wake *wake)
 {
     if (rd_kafka_version() >= FIRST_VERSION_WITH_BACKOFF)
         return true;
-    if (wake->waiting) {
-        rd_kafka_event_t *event = rd_kafka_queue_poll(wake->answers, 0);
-        if (!event)
-            return false;
+    for (rd_kafka_event_t *event; (event = rd_kafka_queue_poll(wake->answers, 0));) {
         rd_kafka_event_destroy(event);
+        wake->n_unanswered--;
     }
+    if (wake->n_unanswered == UNANSWERED_MOST)
+        return false;
     rd_kafka_ListConsumerGroups(wake->rk, wake->options, wake->answers);
-    wake->waiting = true;
+    wake->n_unanswered++;
     return true;
 }

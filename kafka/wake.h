@@ -23,7 +23,7 @@ struct kafka_wake *kafka_wake_new(rd_kafka_t *rk);
 // NULL is taken.
 void kafka_wake_free(struct kafka_wake *wake);
 
-// Does not wait. False: nothing was done, because the brokers have not answered the one before yet.
+// Does not wait. False: nothing was done, because the brokers have not answered many before it.
 // One thread at a time.
 bool kafka_wake(struct kafka_wake *wake);
 

@@ -240,7 +240,7 @@ bool json_i64(const struct json_tape *tape, const struct json_token *token, int6
 static size_t find_name(struct slice name, const char *const *names, size_t n_names, size_t hint)
 {
     for (size_t i = 0; i < n_names; i++) {
-        size_t at = (hint + i) % n_names;
+        size_t at = hint + i < n_names ? hint + i : hint + i - n_names;
         if (slice_eq_str(name, names[at]))
             return at;
     }

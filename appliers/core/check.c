@@ -4,8 +4,9 @@
 
 #include "appliers/core/applier.h"
 #include "appliers/core/beside.h"
-#include "appliers/core/consumer.h"
+#include "appliers/core/consumer_conf.h"
 #include "appliers/core/dead_letters.h"
+#include "appliers/core/topic_end.h"
 #include "kafka/client.h"
 
 #include <inttypes.h>

@@ -5,6 +5,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "appliers/core/consumer.h"
 
+#include "appliers/core/consumer_conf.h"
+#include "appliers/core/message.h"
 #include "appliers/core/progress.h"
 #include "common/clock.h"
 #include "common/crash.h"
@@ -27,28 +29,9 @@
 #define DROP_WAIT_MS 5000
 #define COMMIT_EVERY_MS 1000
 #define COMMITTED_TIMEOUT_MS 2000
-// So much taken from the client's queue is worth a look whether it can fetch again. A record counts
-// for more than its bytes, because queued.min.messages bounds them too.
+#define BEGINNINGS_TIMEOUT_MS 1000
+// So much taken from the client's queue is worth a look whether it can fetch again.
 #define WAKE_BYTES 2097152
-#define WAKE_AGAIN_BYTES 65536 // after those, where it could not be woken
-#define RECORD_OVERHEAD_BYTES 256
-
-// What bounds our memory in the client library: fetches, and what it reads ahead. A property in
-// [kafka] wins.
-static const char *const defaults[][2] = {
-    {"session.timeout.ms", "6000"}, // so that a killed process is replaced soon
-    {"heartbeat.interval.ms", "2000"},
-    {"topic.metadata.refresh.interval.ms", "1000"}, // so that a new table is found soon
-    {"fetch.message.max.bytes", "131072"},
-    {"fetch.max.bytes", "1048576"},
-    {"queued.max.messages.kbytes", "6144"}, // three times WAKE_BYTES
-    {"queued.min.messages", "50000"},
-    {"fetch.wait.max.ms", "100"},
-    {"check.crcs", "true"},
-    // cooperative-sticky would move fewer partitions, but ends librdkafka 2.0 with an assertion
-    // when a member leaves that was never the group's leader
-    {"partition.assignment.strategy", "roundrobin"},
-};
 
 struct pending {
     rd_kafka_message_t *message;
@@ -225,6 +208,24 @@ static bool is_cooperative(rd_kafka_t *rk)
     return strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
 }
 
+// Puts the first offset for "the beginning", where nothing was applied yet. The client library asks
+// for it too, but half a second later where it has just heard of the topic. What cannot be found
+// out is left to it.
+static void find_beginnings(struct consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *first = rd_kafka_topic_partition_list_new(list->cnt);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset == RD_KAFKA_OFFSET_BEGINNING)
+            rd_kafka_topic_partition_list_add(first, list->elems[i].topic, list->elems[i].partition)
+                ->offset = RD_KAFKA_OFFSET_BEGINNING;
+    if (first->cnt > 0 && !rd_kafka_offsets_for_times(consumer->rk, first, BEGINNINGS_TIMEOUT_MS))
+        for (int i = 0; i < first->cnt; i++)
+            if (!first->elems[i].err && first->elems[i].offset >= 0)
+                rd_kafka_topic_partition_list_set_offset(
+                    list, first->elems[i].topic, first->elems[i].partition, first->elems[i].offset);
+    rd_kafka_topic_partition_list_destroy(first);
+}
+
 static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_t *rk = consumer->rk;
@@ -240,6 +241,7 @@ static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *l
         rd_kafka_assign(rk, NULL);
         return;
     }
+    find_beginnings(consumer, list);
     if (is_cooperative(rk))
         rd_kafka_error_destroy(rd_kafka_incremental_assign(rk, list));
     else
@@ -295,41 +297,6 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 }
 
 // --- open ---
-
-// Whether [kafka] says it: by the property itself, or by one that the client library wants ours not
-// to be less than.
-static bool is_told(const struct config *config, const char *key)
-{
-    return kafka_is_configured(config, key) || (strcmp(key, "fetch.max.bytes") == 0 &&
-                                                kafka_is_configured(config, "message.max.bytes"));
-}
-
-rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_driver *driver,
-                               const char *group, struct err *err)
-{
-    static const char *const ours[][2] = {
-        {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
-        {"enable.partition.eof", "true"}, {"isolation.level", "read_committed"},
-        {"auto.offset.reset", "error"},
-    };
-    char role[64];
-    snprintf(role, sizeof role, "apply-%s", driver->name);
-    rd_kafka_conf_t *conf = kafka_conf_new(config, role, err);
-    if (!conf)
-        return NULL;
-    bool done = kafka_conf_set(conf, "group.id", group, err) &&
-                (kafka_is_configured(config, KAFKA_WAKE_PROPERTY) || kafka_wake_prepare(conf, err));
-    for (size_t i = 0; done && i < sizeof defaults / sizeof defaults[0]; i++)
-        done = is_told(config, defaults[i][0]) ||
-               kafka_conf_set(conf, defaults[i][0], defaults[i][1], err);
-    for (size_t i = 0; done && i < sizeof ours / sizeof ours[0]; i++)
-        done = kafka_conf_set(conf, ours[i][0], ours[i][1], err);
-    if (!done) {
-        rd_kafka_conf_destroy(conf);
-        conf = NULL;
-    }
-    return conf;
-}
 
 static void add_topics(const struct consumer_options *options,
                        rd_kafka_topic_partition_list_t *topics)
@@ -526,11 +493,10 @@ static bool handle_event(struct consumer *consumer, const rd_kafka_message_t *me
 }
 
 // Lets the client fetch again where its queue was full.
-static void count_taken(struct consumer *consumer, const rd_kafka_message_t *message)
+static void wake_client(struct consumer *consumer)
 {
-    consumer->taken_bytes += message->len + message->key_len + RECORD_OVERHEAD_BYTES;
-    if (consumer->taken_bytes >= WAKE_BYTES)
-        consumer->taken_bytes = kafka_wake(consumer->wake) ? 0 : WAKE_BYTES - WAKE_AGAIN_BYTES;
+    if (consumer->taken_bytes >= WAKE_BYTES && kafka_wake(consumer->wake))
+        consumer->taken_bytes = 0;
 }
 
 static bool poll_once(struct consumer *consumer, bool *got, struct err *err)
@@ -543,14 +509,17 @@ static bool poll_once(struct consumer *consumer, bool *got, struct err *err)
             rd_kafka_message_destroy(message);
         return false;
     }
-    if (!message)
+    if (!message) {
+        wake_client(consumer); // else the record that would do it might wait for it
         return true;
+    }
     if (message->err) {
         bool good = handle_event(consumer, message, err);
         rd_kafka_message_destroy(message);
         return good;
     }
-    count_taken(consumer, message);
+    consumer->taken_bytes += message_queued_bytes(message);
+    wake_client(consumer);
     CRASH_POINT(apply_polled);
     struct lane *lane = find_lane(consumer, rd_kafka_topic_name(message->rkt), message->partition);
     if (lane)

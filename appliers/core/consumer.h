@@ -40,11 +40,4 @@ void consumer_leave(struct consumer *consumer, unsigned ms);
 // After the workers were freed. Takes NULL.
 void consumer_free(struct consumer *consumer);
 
-// --- what the offsets commands need as well ---
-
-// The configuration of a handle for the applier's group that reads committed records and commits
-// nothing by itself.
-rd_kafka_conf_t *consumer_conf(const struct config *config, const struct sink_driver *driver,
-                               const char *group, struct err *err);
-
 #endif

@@ -2,6 +2,8 @@
 // Guard: see guard.h.
 #include "appliers/core/guard.h"
 
+#include "record/number_text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +30,12 @@ bool guard_shows(const struct guard *found, const struct guard *effect)
 
 size_t guard_write(char text[GUARD_TEXT_BYTES], const struct guard *guard)
 {
-    return (size_t)snprintf(text, GUARD_TEXT_BYTES, "%" PRId32 ":%" PRId64, guard->partition,
-                            guard->offset);
+    uint8_t *begin = (uint8_t *)text;
+    uint8_t *at = number_put_u64(begin, (uint64_t)guard->partition);
+    *at++ = ':';
+    at = number_put_u64(at, (uint64_t)guard->offset);
+    *at = '\0';
+    return (size_t)(at - begin);
 }
 
 // Digits without a needless zero before them.

@@ -4,6 +4,13 @@
 
 #include "record/crc32c.h"
 
+#define QUEUED_OVERHEAD_BYTES 256
+
+size_t message_queued_bytes(const rd_kafka_message_t *from)
+{
+    return from->len + from->key_len + QUEUED_OVERHEAD_BYTES;
+}
+
 static struct slice find(const rd_kafka_headers_t *headers, const char *name)
 {
     const void *value;

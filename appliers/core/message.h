@@ -15,6 +15,10 @@ struct message {
     struct slice partitions; // header, of a truncation; empty: none
 };
 
+// What a record takes while it waits in a queue, the client library's or a worker's: more than its
+// bytes.
+size_t message_queued_bytes(const rd_kafka_message_t *from);
+
 // The last header of that name; empty: none. Borrowed from the message.
 struct slice message_header(const rd_kafka_message_t *from, const char *name);
 

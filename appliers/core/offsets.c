@@ -4,8 +4,9 @@
 #include "appliers/core/offsets_state.h"
 
 #include "appliers/core/applier.h"
-#include "appliers/core/consumer.h"
+#include "appliers/core/consumer_conf.h"
 #include "appliers/core/message.h"
+#include "appliers/core/topic_end.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/cursor.h"

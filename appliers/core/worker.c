@@ -24,8 +24,6 @@
 // The queue holds at least one record, and as many as fit; see also the consumer's queue.
 #define QUEUE_BYTES ((size_t)1 << 20)
 #define QUEUE_RECORDS 8192
-// What a queued record costs in the client library beside its bytes.
-#define RECORD_OVERHEAD_BYTES 256
 // So many refusals leave the batches as large as they are.
 #define REFUSALS_WHOLE 4
 #define FIRST_RECORDS 64
@@ -66,11 +64,6 @@ struct worker {
     struct batch batch;
     struct worker_stats stats;
 };
-
-static size_t message_bytes(const rd_kafka_message_t *message)
-{
-    return message->len + message->key_len + RECORD_OVERHEAD_BYTES;
-}
 
 static struct timespec deadline_in(unsigned ms)
 {
@@ -381,7 +374,7 @@ static void take_records(struct worker *worker)
         struct item *item = &worker->queue[worker->head];
         worker->head = (worker->head + 1) % QUEUE_RECORDS;
         worker->n_queued--;
-        worker->bytes -= message_bytes(item->message);
+        worker->bytes -= message_queued_bytes(item->message);
         if (item->lane) {
             bytes += item->message->len + item->message->key_len;
             worker->taken[worker->n_taken++] = *item;
@@ -480,7 +473,7 @@ bool worker_push(struct worker *worker, struct lane *lane, rd_kafka_message_t *m
         size_t tail = (worker->head + worker->n_queued) % QUEUE_RECORDS;
         worker->queue[tail] = (struct item){.message = message, .lane = lane};
         worker->n_queued++;
-        worker->bytes += message_bytes(message);
+        worker->bytes += message_queued_bytes(message);
         lane->n_queued++;
         if (worker->n_queued == 1 || has_full_batch(worker)) // what wait_for_records waits for
             pthread_cond_signal(&worker->for_worker);
