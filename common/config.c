@@ -184,7 +184,13 @@ static bool is_section(const char *section)
     return false;
 }
 
-// librdkafka's property names have dots; ours have none, but for bootstrap.servers.
+// librdkafka's property names have dots, but for these two (and some that are not the user's to
+// set); ours have none, but for bootstrap.servers.
+static bool is_property(const char *key)
+{
+    return strchr(key, '.') || strcmp(key, "debug") == 0 || strcmp(key, "retries") == 0;
+}
+
 static bool add_property(struct config *config, const char *key, const char *value, struct err *err)
 {
     struct config_kafka *kafka = &config->kafka;
@@ -236,7 +242,7 @@ static bool read_key(struct config *config, const char *section, char *line, str
     const struct option_entry *option = find_option(section, key);
     if (option)
         return set_option(config, option, value, err);
-    if (strcmp(section, "kafka") == 0 && strchr(key, '.'))
+    if (strcmp(section, "kafka") == 0 && is_property(key))
         return add_property(config, key, value, err);
     return unknown_key(section, key, err);
 }

@@ -57,16 +57,18 @@ static void test_values(void **state)
     struct err err = {0};
     assert_true(load(&config,
                      "# comment\n[source]\n  name = shop  # behind\nuser = a#b\n"
-                     "[kafka]\npartitions=3\nlinger.ms = 7\n"
+                     "[kafka]\npartitions=3\nlinger.ms = 7\ndebug = fetch,broker\n"
                      "[publish]\ntombstones = false\ntransaction_bytes = 2KiB\n"
                      "transaction_time = 1s\ndelivery = at-least-once\n",
                      &err));
     assert_string_equal(config.source.name, "shop");
     assert_string_equal(config.source.user, "a#b");
     assert_int_equal(config.kafka.partitions, 3);
-    assert_int_equal(config.kafka.n_properties, 1);
+    assert_int_equal(config.kafka.n_properties, 2);
     assert_string_equal(config.kafka.properties[0].key, "linger.ms");
     assert_string_equal(config.kafka.properties[0].value, "7");
+    assert_string_equal(config.kafka.properties[1].key, "debug");
+    assert_string_equal(config.kafka.properties[1].value, "fetch,broker");
     assert_false(config.publish.tombstones);
     assert_int_equal(config.publish.transaction_bytes, 2048);
     assert_int_equal(config.publish.transaction_ms, 1000);
