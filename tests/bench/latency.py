@@ -18,7 +18,9 @@ TIMEOUT_SECONDS = 300
 RATES = {"kafka": (500, 2000), "mongodb": (10, 500, 2000), "redis": (10, 500, 2000)}
 TOPIC = "bench.sbtest.paced"
 BY_DEFAULT = "kafka by default"
-WARM_UP_TIMES = 20  # as long as a measurement: until the brokers have compiled their code
+# So many times as long as a measurement, at the highest rate, before any is taken
+BROKERS_WARM_UP = 20  # until the brokers have compiled their code
+TARGET_WARM_UP = 2
 
 
 class Latency:
@@ -36,7 +38,7 @@ class Latency:
         publisher = self._program("tailrace-publish")
         try:
             publisher.start()
-            self._measure_rate("kafka", RATES["kafka"][-1], WARM_UP_TIMES * self.seconds)
+            self._measure_rate("kafka", RATES["kafka"][-1], BROKERS_WARM_UP * self.seconds)
             for rate in RATES["kafka"]:
                 self.figures.append(self._measure_rate("kafka", rate) | {"target": BY_DEFAULT})
             verify_partitions(self.addresses["kafka"], False)
@@ -53,8 +55,9 @@ class Latency:
         try:
             if applier:
                 applier.start()
+            self._wait_until_seen(target)
+            self._measure_rate(target, rates[-1], TARGET_WARM_UP * self.seconds)
             for rate in rates:
-                self._warm_up(target)
                 self.figures.append(self._measure_rate(target, rate))
                 publisher.check()
             if applier and applier.stop() != 0:
@@ -64,7 +67,7 @@ class Latency:
                 applier.end()
                 self._keep_rss(applier)
 
-    def _warm_up(self, target):
+    def _wait_until_seen(self, target):
         """Until the first rows arrive, so that what is measured is not a start."""
         self._measure_rate(target, 40, seconds=0.5)
 

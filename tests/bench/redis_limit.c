@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // redis_limit RECORDS HOST PORT PREFIX BATCH CONNECTIONS: hiredis writing the net effect of
-// batches of sysbench's rows, each in one pipeline of MULTI, DEL and HSET a row, HSET of the
-// offset, EXEC; one thread a connection, each with its own part of the keys. Nothing else.
+// batches of sysbench's rows as the applier does, each in one pipeline of MULTI, DEL and HSET a
+// row, DEL and SET of the tombstone a deletion, HSET of the offset, EXEC; one thread a connection,
+// each with its own part of the keys. Nothing else.
 #include "common/mem.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/records.h"
@@ -13,6 +14,9 @@
 
 #define KEY_BYTES 128
 #define NUMBER_BYTES 16
+#define GUARD "_tailrace"
+#define TOMBSTONE "tailrace:tombstone:"
+#define TOMBSTONE_S "604800"
 
 struct writer {
     pthread_t thread;
@@ -29,25 +33,53 @@ static void append(redisContext *context, int n, const char **texts, const size_
         limit_fail("Redis: %s", context->errstr);
 }
 
-// Returns how many commands it made.
-static size_t append_row(redisContext *context, const char *prefix, const struct record *record)
+static void append_row(redisContext *context, const char *key, const char *guard,
+                       const struct record *record)
 {
-    char key[KEY_BYTES], id[NUMBER_BYTES], k[NUMBER_BYTES];
-    size_t key_len = (size_t)snprintf(key, sizeof key, "%s:%d", prefix, record->id);
+    char id[NUMBER_BYTES], k[NUMBER_BYTES];
     size_t id_len = (size_t)snprintf(id, sizeof id, "%d", record->id);
     size_t k_len = (size_t)snprintf(k, sizeof k, "%d", record->k);
-    append(context, 2, (const char *[]){"DEL", key}, (const size_t[]){3, key_len});
-    if (record->deleted)
-        return 1;
     const char *texts[] = {"HSET", key,
                            "id",   id,
                            "k",    k,
                            "c",    (const char *)record->c.ptr,
-                           "pad",  (const char *)record->pad.ptr};
-    const size_t lengths[] = {4, key_len,       2, id_len,         1, k_len,
-                              1, record->c.len, 3, record->pad.len};
+                           "pad",  (const char *)record->pad.ptr,
+                           GUARD,  guard};
+    const size_t lengths[] = {4,
+                              strlen(key),
+                              2,
+                              id_len,
+                              1,
+                              k_len,
+                              1,
+                              record->c.len,
+                              3,
+                              record->pad.len,
+                              strlen(GUARD),
+                              strlen(guard)};
     append(context, sizeof texts / sizeof *texts, texts, lengths);
-    return 2;
+}
+
+static void append_tombstone(redisContext *context, const char *key, const char *guard)
+{
+    char tombstone[KEY_BYTES + sizeof TOMBSTONE];
+    size_t length = (size_t)snprintf(tombstone, sizeof tombstone, TOMBSTONE "%s", key);
+    append(context, 5, (const char *[]){"SET", tombstone, guard, "EX", TOMBSTONE_S},
+           (const size_t[]){3, length, strlen(guard), 2, strlen(TOMBSTONE_S)});
+}
+
+// Two commands.
+static void append_effect(redisContext *context, const struct writer *writer,
+                          const struct record *record)
+{
+    char key[KEY_BYTES], guard[KEY_BYTES];
+    size_t key_len = (size_t)snprintf(key, sizeof key, "%s:%d", writer->prefix, record->id);
+    snprintf(guard, sizeof guard, "%d:%td", writer->net.part, record - writer->net.records->all);
+    append(context, 2, (const char *[]){"DEL", key}, (const size_t[]){3, key_len});
+    if (record->deleted)
+        append_tombstone(context, key, guard);
+    else
+        append_row(context, key, guard, record);
 }
 
 static void take_replies(redisContext *context, size_t n)
@@ -71,14 +103,13 @@ static void *run(void *argument)
         limit_fail("Redis: %s", context ? context->errstr : "out of memory");
     size_t n;
     while ((n = net_next(net, writer->batch_records)) > 0) {
-        size_t n_commands = 3;
         redisAppendCommand(context, "MULTI");
         for (size_t i = 0; i < n; i++)
-            n_commands += append_row(context, writer->prefix, net->effects[i]);
+            append_effect(context, writer, net->effects[i]);
         redisAppendCommand(context, "HSET %s:offset:%d offset %llu", writer->prefix, net->part,
                            (unsigned long long)net->next);
         redisAppendCommand(context, "EXEC");
-        take_replies(context, n_commands);
+        take_replies(context, 2 * n + 3);
     }
     redisFree(context);
     return NULL;

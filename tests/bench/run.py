@@ -4,7 +4,7 @@
 import json
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.lib.programs import ROOT, Failed
@@ -28,13 +28,13 @@ class Figures:
     servers: dict = field(default_factory=dict)
 
     def without(self, idle):
-        """Less the time and CPU that a run with nothing to do takes to start and end; unchanged where
-        hardly more than that was measured."""
+        """Less the time, CPU and allocations that a run with nothing to do takes to start and end; time and
+        CPU unchanged where hardly more than that was measured."""
+        allocations = max(self.allocations - idle.allocations, 0)
         if self.seconds < 2 * idle.seconds:
-            return self
-        return Figures(self.rows, self.bytes, self.seconds - idle.seconds,
-                       max(self.cpu - idle.cpu, 0.0), self.peak_rss_kib, self.switches,
-                       self.allocations, self.servers)
+            return replace(self, allocations=allocations)
+        return replace(self, allocations=allocations, seconds=self.seconds - idle.seconds,
+                       cpu=max(self.cpu - idle.cpu, 0.0))
 
     def rows_per_second(self):
         return self.rows / self.seconds

@@ -33,7 +33,7 @@ tests/deps.sh bench && make -s -j2 all bench-programs && make -s oracle || { ech
 TAILRACE_STACK_BENCH='' BENCH_TRANSACTIONS=100 BENCH_RUNS=1 BENCH_SECONDS=0.2 tests/bench/bench.sh all >"$output"
 expect "ends well" [ $? = 0 ]
 for stage in "Decode a file" "Server → decoded" "Server → Kafka, exactly once" "Kafka → MongoDB" "Kafka → Redis" \
-    "Rows of 600 bytes" "100 columns" "One transaction of" "50 tables" "One compressed transaction" \
+    "A quarter of the backlog" "Rows of 600 bytes" "100 columns" "One transaction of" "50 tables" "One compressed transaction" \
     "Rows in few and in many tables" "Commit → visible"; do
     expect "$stage" has_line "$stage"
 done

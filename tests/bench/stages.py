@@ -82,7 +82,7 @@ def apply(runner, config, target, rows=0, size=0):
     return runner.ours(command(f"tailrace-apply-{target}", config), rows, size)
 
 
-def path(runner, config, rows, size):
+def path(runner, config, rows=0, size=0):
     """All of the path, with allocations counted."""
     return {name: runner.counted(command(name, config), rows, size)
             for name in ("tailrace-publish", "tailrace-apply-mongodb", "tailrace-apply-redis")}

@@ -51,10 +51,10 @@ class Workload:
         self._rotate()
         return self._backlog(lambda: self._sysbench("prepare"))
 
-    def run(self):
-        """The transactions, another sequence in each run."""
+    def run(self, transactions):
+        """Another sequence of them in each run."""
         self.runs += 1
-        return self._backlog(lambda: self._sysbench("run"))
+        return self._backlog(lambda: self._sysbench("run", f"--events={transactions}"))
 
     def create(self, shape):
         """Its tables with one row each, so that their topics are made."""
@@ -82,14 +82,14 @@ class Workload:
         self._rotate()
         return Backlog(name, self.data / name)
 
-    def _sysbench(self, command):
+    def _sysbench(self, command, *options):
         arguments = ["sysbench", "oltp_write_only", "--db-driver=mysql",
                      f"--mysql-host={self.address['host']}", f"--mysql-port={self.address['port']}",
                      f"--mysql-user={self.address['user']}", f"--mysql-db={DB}", "--tables=1",
                      "--rand-type=uniform",
                      f"--table-size={self.rows}", f"--threads={THREADS}",
                      f"--rand-seed={SEED + self.runs}",
-                     f"--events={self.transactions}", "--time=0", command]
+                     "--time=0", *options, command]
         done = subprocess.run(arguments, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failed(f"{' '.join(arguments)}:\n{done.stdout}{done.stderr}")
