@@ -13,14 +13,15 @@ from tests.lib import servers
 @contextmanager
 def mariadb(folder, *options):
     """The URL of an empty MariaDB with full row metadata; `options` are more of mariadbd's."""
-    data, port = folder / "mariadb", _free_port()
+    data, tmp, port = folder / "mariadb", folder / "mariadb-tmp", _free_port()
+    tmp.mkdir()  # its own: a server that starts removes all temporary tables from there
     user = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(["mariadb-install-db", "--no-defaults", *user, f"--datadir={data}",
-                    "--auth-root-authentication-method=normal", "--skip-test-db"],
-                   check=True, capture_output=True)
-    command = ["/usr/sbin/mariadbd", "--no-defaults", *user, f"--datadir={data}", f"--port={port}",
-               "--bind-address=127.0.0.1", "--socket=private.sock", "--server-id=77",
-               "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=16M",
+    base = ["--no-defaults", *user, f"--datadir={data}", f"--tmpdir={tmp}"]
+    subprocess.run(["mariadb-install-db", *base, "--auth-root-authentication-method=normal",
+                    "--skip-test-db"], check=True, capture_output=True)
+    command = ["/usr/sbin/mariadbd", *base, f"--port={port}", "--bind-address=127.0.0.1",
+               "--socket=private.sock", "--server-id=77", "--binlog-format=ROW",
+               "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=16M",
                "--innodb-flush-log-at-trx-commit=0", *options]
     url = f"mysql://root@127.0.0.1:{port}"
     with _running(command, folder / "mariadb.log", lambda: servers.mysql(url).close()):

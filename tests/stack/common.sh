@@ -113,7 +113,7 @@ finish() {
 
 fail() { # NODE REASON
     say "$1 $2; the end of $(node_dir "$1")/log:"
-    tail -n 15 "$(node_dir "$1")/log" >&2
+    tail -n 40 "$(node_dir "$1")/log" >&2
     exit 1
 }
 

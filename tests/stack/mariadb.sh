@@ -47,11 +47,12 @@ role() { # NODE
 
 # A fresh MariaDB has anonymous users, which shadow 'user'@'%' for connections from this machine.
 # Its script wants a path without spaces, so the directory is named from where `spawn` runs it.
+# A server that starts removes all temporary tables from its TMPDIR, another's too.
 create_data() { # NODE DIR
     rm -rf "$2/data.part"
     echo "DELETE FROM mysql.global_priv WHERE User = '';" > "$2/no-anonymous.sql"
     # shellcheck disable=SC2046 # one option or none
-    spawn "$1" mariadb-install-db --no-defaults $(root_option --) --datadir=./data.part \
+    spawn "$1" env TMPDIR="$2/tmp" mariadb-install-db --no-defaults $(root_option --) --datadir=./data.part \
         --auth-root-authentication-method=normal --skip-test-db --extra-file=no-anonymous.sql
     finish "$1"
     mv "$2/data.part" "$2/data"
