@@ -13,6 +13,7 @@
 #define VERSION 1
 #define TRIES 3
 #define TRY_PAUSE_MS 500
+#define ASK_TIMEOUT_MS 1000
 
 static const char *const words[] = {
     [CONTROL_SNAPSHOT] = "snapshot", [CONTROL_KEYS] = "keys",     [CONTROL_PAUSE] = "pause",
@@ -156,6 +157,20 @@ void control_command_deinit(struct control_command *command)
 
 // --- reading -----------------------------------------------------------------------------------
 
+// From a beginning that is asked for here the client reads at once, from one that it has to ask for
+// itself half a second later; and of an end that was reached it tells another half later. Brokers
+// that do not answer now are asked by the client.
+static int64_t find_place(struct control *control, const char *topic, int64_t from)
+{
+    int64_t first;
+    int64_t end;
+    if (rd_kafka_query_watermark_offsets(control->rk, topic, 0, &first, &end, ASK_TIMEOUT_MS))
+        return from;
+    int64_t place = from == RD_KAFKA_OFFSET_BEGINNING ? first : from;
+    control->is_read = place == end;
+    return place;
+}
+
 bool control_open(const struct config *config, int64_t from, struct control **control,
                   struct err *err)
 {
@@ -171,6 +186,7 @@ bool control_open(const struct config *config, int64_t from, struct control **co
     ok = ok && kafka_open_take(RD_KAFKA_CONSUMER, conf, &new->rk, err);
     if (ok) {
         new->topic = rd_kafka_topic_new(new->rk, buf_cstr(&name), NULL);
+        from = find_place(new, buf_cstr(&name), from);
         ok = (new->topic &&rd_kafka_consume_start(new->topic, 0, from) == 0) ||
              kafka_err(err, rd_kafka_last_error(), buf_cstr(&name));
     }
