@@ -148,8 +148,7 @@ class Bench:
         for target in ("mongodb", "redis"):
             stages.apply(self.runner, self.config, target)
         stages.mongodb_limit(self.runner, self.addresses["mongodb"], records)
-        for connections in (1, stages.CONNECTIONS):
-            stages.redis_limit(self.runner, self.addresses["redis"], records, connections)
+        stages.redis_limits(self.runner, self.addresses["redis"], records)
 
     def _decode(self, backlog, rows):
         say(DECODE)
@@ -166,26 +165,24 @@ class Bench:
     def _path(self, backlog, rows):
         size, runner, addresses = backlog.bytes, self.runner, self.addresses
         records = stages.write_records(runner, backlog)
-        self._publish(backlog, rows, records)
+        self._between(PUBLISH, partial(stages.produce_limits, runner, addresses["kafka"], records, size),
+                      "tailrace-publish", partial(stages.publish, runner, self.config, rows, size))
         say(MONGODB)
         self._keep(MONGODB, {
             "tailrace-apply-mongodb": stages.apply(runner, self.config, "mongodb", rows, size),
             "limit: libmongoc": stages.mongodb_limit(runner, addresses["mongodb"], records, size)})
-        say(REDIS)
-        self._keep(REDIS, {
-            "tailrace-apply-redis": stages.apply(runner, self.config, "redis", rows, size),
-            **{f"limit: hiredis, connections: {n}": stages.redis_limit(runner, addresses["redis"],
-                                                                      records, n, size)
-               for n in (1, stages.CONNECTIONS)}})
+        self._between(REDIS, partial(stages.redis_limits, runner, addresses["redis"], records, size),
+                      "tailrace-apply-redis", partial(stages.apply, runner, self.config, "redis", rows, size))
 
-    def _publish(self, backlog, rows, records):
-        """Ours between two runs of the limits: what came first met brokers that had less compiled."""
-        say(PUBLISH)
-        limits = partial(stages.produce_limits, self.runner, self.addresses["kafka"], records, backlog.bytes)
+    def _between(self, stage, limits, name, ours):
+        """Ours between two runs of the limits: what comes first meets brokers that have less compiled, or a disk
+        that still writes what the stage before left. MongoDB's limit runs once: it writes nothing where the
+        document is there as it is."""
+        say(stage)
         before = limits()
-        self._keep(PUBLISH, {"tailrace-publish": stages.publish(self.runner, self.config, rows, backlog.bytes)})
-        self._keep(PUBLISH, before)
-        self._keep(PUBLISH, limits())
+        self._keep(stage, {name: ours()})
+        self._keep(stage, before)
+        self._keep(stage, limits())
 
     def _count_path(self):
         """Counting takes time itself, so not while the limits stand beside."""

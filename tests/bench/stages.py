@@ -116,11 +116,12 @@ def mongodb_limit(runner, uri, records, size=0):
     return runner.limit("mongodb_limit", records, uri, "bench_limit", BATCH_RECORDS, CONNECTIONS, size=size)
 
 
-def redis_limit(runner, url, records, connections, size=0):
-    """hiredis with the same rows under keys of its own."""
+def redis_limits(runner, url, records, size=0):
+    """hiredis with the same rows under keys of its own, through one connection and through several."""
     address = urlsplit(url)
-    return runner.limit("redis_limit", records, address.hostname, address.port,
-                        f"limit{connections}:sbtest1", BATCH_RECORDS, connections, size=size)
+    return {f"limit: hiredis, connections: {n}": runner.limit(
+        "redis_limit", records, address.hostname, address.port, f"limit{n}:sbtest1", BATCH_RECORDS, n, size=size)
+            for n in (1, CONNECTIONS)}
 
 
 def _create_topic(brokers, topic):
