@@ -131,7 +131,7 @@ UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config 
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/payload binlog/reader binlog/ring \
 	binlog/hold binlog/spill binlog/window binlog/xa \
 	binlog/row binlog/source_file binlog/table_map binlog/temporal \
-	publisher/encoder publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
+	publisher/encoder publisher/producer publisher/checkpoint publisher/grants publisher/snapshot_log publisher/retention publisher/server \
 	appliers/core/batch appliers/core/dead_letter_book appliers/core/guard appliers/core/truncation appliers/mongodb/fault appliers/mongodb/fresh appliers/mongodb/mapping \
 	appliers/redis/mapping appliers/redis/write kafka/wake
 UNIT_TESTS += verify/bson verify/hash verify/text verify/total

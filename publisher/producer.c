@@ -33,6 +33,7 @@
 #define SMALL_BYTES 262144
 #define FLUSH_LOOK_MS 1
 #define FLUSH_LOOKS 100
+#define LOST_MS 1000 // after librdkafka should have given a record up
 
 #define LANES 2
 
@@ -52,6 +53,7 @@ struct producer {
     bool undecided; // a commit was begun and did not end
     bool fenced;
     uint64_t open_bytes;
+    uint64_t patience_ms; // of librdkafka with a record; UINT64_MAX: without end
     struct producer_counts counts;
     rd_kafka_resp_err_t failure; // of the first message that could not be delivered
     char failed_topic[256];
@@ -120,6 +122,18 @@ static bool open_lane(struct producer *producer, const struct config *config, si
     return false;
 }
 
+// A transaction that takes longer the broker aborts, and a record that does librdkafka fails.
+static uint64_t patience_of(const struct producer *producer)
+{
+    char text[32] = "0";
+    size_t size = sizeof text;
+    rd_kafka_conf_get(rd_kafka_conf(producer->rk),
+                      producer->transactional ? "transaction.timeout.ms" : "message.timeout.ms",
+                      text, &size);
+    uint64_t ms = strtoull(text, NULL, 10);
+    return ms > 0 ? ms + LOST_MS : UINT64_MAX;
+}
+
 struct producer *producer_open(const struct config *config, struct err *err)
 {
     struct producer *producer = mem_zalloc(sizeof *producer);
@@ -133,6 +147,7 @@ struct producer *producer_open(const struct config *config, struct err *err)
         return NULL;
     }
     producer->rk = producer->lanes[0];
+    producer->patience_ms = patience_of(producer);
     return producer;
 }
 
@@ -366,6 +381,18 @@ static bool has_time(uint64_t *stop_at_ms, unsigned stop_ms)
     return now_ms < *stop_at_ms;
 }
 
+// librdkafka 2.0 can lose sight of a record: where the brokers do not agree yet whether a new topic
+// is there, it lies in a partition that is no more, counts as sent, and is never given up. What the
+// transaction holds is sent anew by another client.
+static bool check_patience(const struct producer *producer, uint64_t begin_ms, struct err *err)
+{
+    uint64_t waited_ms = clock_steady_ms() - begin_ms;
+    return waited_ms <= producer->patience_ms ||
+           err_set(err, ERR_RETRY,
+                   "Kafka's client has not told within %llu ms what became of %d records",
+                   (unsigned long long)waited_ms, rd_kafka_outq_len(producer->rk));
+}
+
 // librdkafka's own flush, also the one within a commit, looks every 10 ms whether everything is
 // acknowledged: only a failed delivery wakes it. What is small is acknowledged long before. For
 // what is large that is little, and each look wakes all of librdkafka's threads; it is left to the
@@ -379,6 +406,7 @@ static void flush_closely(struct producer *producer)
 
 static bool commit_transaction(struct producer *producer, unsigned stop_ms, struct err *err)
 {
+    uint64_t begin_ms = clock_steady_ms();
     uint64_t stop_at_ms = 0;
     CRASH_POINT(publish_checkpoint_sent);
     flush_closely(producer);
@@ -396,15 +424,18 @@ static bool commit_transaction(struct producer *producer, unsigned stop_ms, stru
         rd_kafka_error_destroy(error);
         if (!has_time(&stop_at_ms, stop_ms))
             return err_set(err, ERR_STOPPED, "stopped while a transaction was committed");
+        if (!check_patience(producer, begin_ms, err))
+            return false;
     }
 }
 
 static bool flush(struct producer *producer, unsigned stop_ms, struct err *err)
 {
+    uint64_t begin_ms = clock_steady_ms();
     uint64_t stop_at_ms = 0;
     flush_closely(producer);
     while (rd_kafka_flush(producer->rk, SLICE_MS))
-        if (!check_deliveries(producer, 0, err))
+        if (!check_deliveries(producer, 0, err) || !check_patience(producer, begin_ms, err))
             return false;
         else if (!has_time(&stop_at_ms, stop_ms))
             return err_set(err, ERR_STOPPED, "stopped while records were acknowledged");

@@ -70,7 +70,8 @@ MUST_CHECK bool producer_settle(struct producer *producer, unsigned stop_ms, str
 
 // Makes everything sent durable together with `checkpoint`. Errors as producer_send: then nothing
 // of it is visible, or, where the answer got lost, all of it; the last checkpoint in Kafka tells
-// which. Once the stop flag is raised it waits for stop_ms at most.
+// which. Once the stop flag is raised it waits for stop_ms at most, and never longer than
+// transaction.timeout.ms (message.timeout.ms) and a second.
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 unsigned stop_ms, struct err *err);
 
