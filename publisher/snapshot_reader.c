@@ -26,6 +26,7 @@
 #define FIRST_ROWS 500
 #define MOST_ROWS 200000
 #define CHUNK_BYTES ((uint64_t)16 << 20) // of cells
+#define LEAST_BYTES 4096                 // to ask for so much takes longer than to read it
 #define LOOK_EVERY 16                    // rows, at the clock
 #define DRAIN_BYTES ((uint64_t)4 << 20)  // of rows left in a result: less is read, more is cut off
 // Thousandths of the pause: what a chunk is to take, and over that, when no row is read any more.
@@ -495,6 +496,8 @@ static void adapt(struct snapshot_reader *reader, const struct chunk *chunk)
         limit = 2 * reader->limit;
     if (limit < chunk->rows / 2)
         limit = chunk->rows / 2; // one that was held up tells little
+    if (limit < LEAST_BYTES / row_bytes)
+        limit = LEAST_BYTES / row_bytes;
     if (limit > CHUNK_BYTES / row_bytes)
         limit = CHUNK_BYTES / row_bytes;
     reader->limit = limit < 1 ? 1 : limit > MOST_ROWS ? MOST_ROWS : limit;
