@@ -26,7 +26,7 @@ void call_deinit(struct call *call)
         free(call->argv[i]);
 }
 
-static int run(const char *path, struct call *call)
+static int run_program(const char *path, struct call *call)
 {
     int status = 0;
     fflush(NULL);
@@ -54,7 +54,7 @@ int call_program(const struct cli *cli, const char *program, const char *const *
         call_add(&call, *words);
     for (int i = 0; i < passed->argc; i++)
         call_add(&call, passed->argv[i]);
-    int code = run(path, &call);
+    int code = run_program(path, &call);
     call_deinit(&call);
     return code;
 }
@@ -77,4 +77,16 @@ int call_usage(const struct cli *cli)
 {
     fprintf(stderr, "%s: usage: %s %s\n", cli->program, cli->program, cli->synopsis);
     return 64;
+}
+
+int call_main(const struct cli *cli, void *arguments, call_run_fn *run, int argc, char **argv)
+{
+    struct cli with = *cli;
+    struct err err = {0};
+    int first = 0;
+    with.into = arguments;
+    int code = cli_parse(&with, argc, argv, &first, &err) ? run(arguments, argv + first)
+                                                          : cli_fail(&with, &err);
+    call_deinit(arguments);
+    return code;
 }

@@ -32,7 +32,12 @@ int call_each(const struct cli *cli, const char *const *programs, const char *co
 // Prints the synopsis; returns 64.
 int call_usage(const struct cli *cli);
 
-// A setter for struct cli_option that passes its option on; `into` is a struct call.
+// The main of a front end: parses argv into *arguments, which begins with a struct call, and runs
+// it with the operands, which end with NULL. Returns its exit code.
+typedef int call_run_fn(void *arguments, char **operands);
+int call_main(const struct cli *cli, void *arguments, call_run_fn *run, int argc, char **argv);
+
+// A setter for struct cli_option that passes its option on; `into` begins with a struct call.
 #define CALL_PASS_ON(function, option)                                                             \
     static bool function(void *into, const char *argument, struct err *err)                        \
     {                                                                                              \

@@ -31,10 +31,13 @@ static const struct cli cli = {
     .options = options,
 };
 
-static int run(const struct arguments *arguments)
+static int run(void *into, char **operands)
 {
     static const char *const words[] = {"check", NULL};
+    const struct arguments *arguments = into;
     char program[64];
+    if (operands[0])
+        return call_usage(&cli);
     if (!arguments->target)
         return call_each(&cli, programs, words, &arguments->passed);
     if (strchr(arguments->target, '/'))
@@ -48,17 +51,5 @@ static int run(const struct arguments *arguments)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.target = NULL};
-    struct cli with = cli;
-    struct err err = {0};
-    int first = 0;
-    int code;
-    with.into = &arguments;
-    if (!cli_parse(&with, argc, argv, &first, &err))
-        code = cli_fail(&with, &err);
-    else if (first < argc)
-        code = call_usage(&cli);
-    else
-        code = run(&arguments);
-    call_deinit(&arguments.passed);
-    return code;
+    return call_main(&cli, &arguments, run, argc, argv);
 }

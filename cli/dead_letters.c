@@ -53,7 +53,7 @@ static const struct cli cli = {
     .options = options,
 };
 
-static int run(struct arguments *arguments, const char *verb, char **letters)
+static int run_verb(struct arguments *arguments, const char *verb, char **letters)
 {
     const char *const words[] = {"dead-letters", verb, NULL};
     char program[64];
@@ -71,20 +71,13 @@ static int run(struct arguments *arguments, const char *verb, char **letters)
     return call_program(&cli, program, words, &arguments->passed);
 }
 
+static int run(void *arguments, char **operands)
+{
+    return operands[0] ? run_verb(arguments, operands[0], operands + 1) : call_usage(&cli);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.target = NULL};
-    struct cli with = cli;
-    struct err err = {0};
-    int first = 0;
-    int code;
-    with.into = &arguments;
-    if (!cli_parse(&with, argc, argv, &first, &err))
-        code = cli_fail(&with, &err);
-    else if (first < argc)
-        code = run(&arguments, argv[first], argv + first + 1);
-    else
-        code = call_usage(&cli);
-    call_deinit(&arguments.passed);
-    return code;
+    return call_main(&cli, &arguments, run, argc, argv);
 }

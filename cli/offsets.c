@@ -57,23 +57,18 @@ static int reset(char **operands, const struct call *passed)
     return call_program(&cli, program, words, passed);
 }
 
-int main(int argc, char **argv)
+static int run(void *passed, char **operands)
 {
     static const char *const show[] = {"offsets", "show", NULL};
+    if (operands[0] && strcmp(operands[0], "show") == 0 && !operands[1])
+        return call_each(&cli, programs, show, passed);
+    if (operands[0] && strcmp(operands[0], "reset") == 0)
+        return reset(operands + 1, passed);
+    return call_usage(&cli);
+}
+
+int main(int argc, char **argv)
+{
     struct call passed = {.argc = 0};
-    struct cli with = cli;
-    struct err err = {0};
-    int first = 0;
-    int code;
-    with.into = &passed;
-    if (!cli_parse(&with, argc, argv, &first, &err))
-        code = cli_fail(&with, &err);
-    else if (first < argc && strcmp(argv[first], "show") == 0 && first + 1 == argc)
-        code = call_each(&cli, programs, show, &passed);
-    else if (first < argc && strcmp(argv[first], "reset") == 0)
-        code = reset(argv + first + 1, &passed);
-    else
-        code = call_usage(&cli);
-    call_deinit(&passed);
-    return code;
+    return call_main(&cli, &passed, run, argc, argv);
 }
