@@ -48,7 +48,6 @@ class Workload:
         self._sql(f"CREATE DATABASE {DB}")
         self._sql(TABLE_OF_PACED_LOAD)
         self._sql(f"INSERT INTO {DB}.paced VALUES (0, 0, '', '')")  # so that its topic is made
-        self._rotate()
         return self._backlog(lambda: self._sysbench("prepare"))
 
     def run(self, transactions):
@@ -75,6 +74,7 @@ class Workload:
             return cursor.fetchone()[0]
 
     def _backlog(self, make):
+        self._rotate()  # what was written before, by the load of latency too, is none of it
         with self.mysql.cursor() as cursor:
             cursor.execute("SHOW BINARY LOG STATUS")
             name = cursor.fetchone()[0]
