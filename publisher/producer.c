@@ -20,6 +20,7 @@
 #include "common/stop.h"
 #include "kafka/client.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,6 +75,14 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
              rd_kafka_topic_name(message->rkt));
 }
 
+static uint64_t number_in(const rd_kafka_conf_t *conf, const char *key)
+{
+    char text[32] = "0";
+    size_t size = sizeof text;
+    rd_kafka_conf_get(conf, key, text, &size);
+    return strtoull(text, NULL, 10);
+}
+
 // What the configuration may set otherwise: throughput against latency and memory.
 static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, struct err *err)
 {
@@ -89,11 +98,10 @@ static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, str
     if (kafka_is_configured(config, "queue.buffering.max.kbytes"))
         return true;
     // The queue must hold the largest message twice, or it would never go in.
-    char text[32] = "0";
-    size_t size = sizeof text;
-    rd_kafka_conf_get(conf, "message.max.bytes", text, &size);
-    unsigned long kbytes = strtoul(text, NULL, 10) / 512;
-    snprintf(text, sizeof text, "%lu", kbytes > QUEUE_KBYTES_LEAST ? kbytes : QUEUE_KBYTES_LEAST);
+    char text[32];
+    uint64_t kbytes = number_in(conf, "message.max.bytes") / 512;
+    snprintf(text, sizeof text, "%" PRIu64,
+             kbytes > QUEUE_KBYTES_LEAST ? kbytes : QUEUE_KBYTES_LEAST);
     return kafka_conf_set(conf, "queue.buffering.max.kbytes", text, err);
 }
 
@@ -125,12 +133,8 @@ static bool open_lane(struct producer *producer, const struct config *config, si
 // A transaction that takes longer the broker aborts, and a record that does librdkafka fails.
 static uint64_t patience_of(const struct producer *producer)
 {
-    char text[32] = "0";
-    size_t size = sizeof text;
-    rd_kafka_conf_get(rd_kafka_conf(producer->rk),
-                      producer->transactional ? "transaction.timeout.ms" : "message.timeout.ms",
-                      text, &size);
-    uint64_t ms = strtoull(text, NULL, 10);
+    const char *key = producer->transactional ? "transaction.timeout.ms" : "message.timeout.ms";
+    uint64_t ms = number_in(rd_kafka_conf(producer->rk), key);
     return ms > 0 ? ms + LOST_MS : UINT64_MAX;
 }
 

@@ -61,7 +61,6 @@ class Workload:
             self._sql(f"CREATE DATABASE IF NOT EXISTS {name.partition('.')[0]}")
             self._sql(f"CREATE TABLE {name} ({definition})")
             self._sql(f"INSERT INTO {name} (id) VALUES (0)")
-        self._rotate()
 
     def fill(self, shape):
         """The rows of a shape."""
