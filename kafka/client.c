@@ -416,3 +416,21 @@ bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition, int6
            err_set(err, ERR_RETRY, "%s, partition %d: its leader does not know its ends for now",
                    topic, (int)partition);
 }
+
+bool kafka_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *places, struct err *err)
+{
+    for (int i = 0; i < places->cnt; i++)
+        places->elems[i].offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, places, KAFKA_TIMEOUT_MS);
+    if (code)
+        return kafka_question_failed(rk, code, "the ends of the partitions", err);
+    for (int i = 0; i < places->cnt; i++) {
+        const rd_kafka_topic_partition_t *place = &places->elems[i];
+        if (place->err)
+            return kafka_err(err, place->err, place->topic);
+        if (place->offset < 0)
+            return err_set(err, ERR_RETRY, "%s: a leader does not know the end for now",
+                           place->topic);
+    }
+    return true;
+}

@@ -65,4 +65,8 @@ void kafka_group_forget(rd_kafka_t *rk, const char *group);
 MUST_CHECK bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition,
                                  int64_t *first, int64_t *end, struct err *err);
 
+// Sets each place's offset to its end as a reader of this handle sees it: one request a broker.
+MUST_CHECK bool kafka_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *places,
+                           struct err *err);
+
 #endif

@@ -44,25 +44,6 @@ static bool add_topics(const struct hanging *hanging, rd_kafka_topic_partition_l
     return true;
 }
 
-// Sets each place's offset to its end, as a reader of this handle sees it.
-static bool ask_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *places, struct err *err)
-{
-    for (int i = 0; i < places->cnt; i++)
-        places->elems[i].offset = RD_KAFKA_OFFSET_END;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, places, KAFKA_TIMEOUT_MS);
-    if (code)
-        return kafka_question_failed(rk, code, "the ends of the partitions", err);
-    for (int i = 0; i < places->cnt; i++) {
-        const rd_kafka_topic_partition_t *place = &places->elems[i];
-        if (place->err)
-            return kafka_err(err, place->err, place->topic);
-        if (place->offset < 0)
-            return err_set(err, ERR_RETRY, "%s: a leader does not know the end for now",
-                           place->topic);
-    }
-    return true;
-}
-
 // Leaves those places in which something is open.
 static bool keep_open(const struct hanging *hanging, rd_kafka_t *uncommitted,
                       rd_kafka_topic_partition_list_t *places, struct err *err)
@@ -70,7 +51,7 @@ static bool keep_open(const struct hanging *hanging, rd_kafka_t *uncommitted,
     if (places->cnt == 0)
         return true;
     rd_kafka_topic_partition_list_t *whole = rd_kafka_topic_partition_list_copy(places);
-    bool done = ask_ends(hanging->plain, places, err) && ask_ends(uncommitted, whole, err);
+    bool done = kafka_ends(hanging->plain, places, err) && kafka_ends(uncommitted, whole, err);
     for (int i = whole->cnt - 1; done && i >= 0; i--) {
         const rd_kafka_topic_partition_t *end = &whole->elems[i];
         const rd_kafka_topic_partition_t *stable =

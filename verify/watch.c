@@ -50,38 +50,60 @@ struct watch {
 
 // --- following the topics ---
 
-static bool follow(struct watch *watch, struct followed *followed, struct err *err)
+// The partitions of a topic that is not followed yet, if there is one by now.
+static bool find_topic(struct watch *watch, struct followed *followed,
+                       rd_kafka_topic_partition_list_t *places, struct err *err)
 {
     struct run *run = &watch->run;
     char name[FENCE_TOPIC_BYTES];
-    rd_kafka_t *rk = watch->rk;
     const struct shape *shape = &run->tables.shapes[followed->table];
     if (shape->unsupported || followed->topic)
         return true;
     if (!fence_topic(run->fence, shape, name, err) ||
-        !kafka_partition_count(rk, name, &followed->n_partitions, err))
+        !kafka_partition_count(watch->rk, name, &followed->n_partitions, err))
         return false;
     if (followed->n_partitions == 0)
         return true;
-    // A topic that came into being while we looked is read from its beginning.
-    int64_t from = watch->looked_ms ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
-    followed->topic = rd_kafka_topic_new(rk, name, NULL);
-    for (int32_t i = 0; followed->topic && i < followed->n_partitions; i++)
-        if (rd_kafka_consume_start_queue(followed->topic, i, from, watch->queue))
-            return kafka_err(err, rd_kafka_last_error(), name);
-    return followed->topic || kafka_err(err, rd_kafka_last_error(), name);
+    followed->topic = rd_kafka_topic_new(watch->rk, name, NULL);
+    if (!followed->topic)
+        return kafka_err(err, rd_kafka_last_error(), name);
+    for (int32_t i = 0; i < followed->n_partitions; i++) {
+        rd_kafka_topic_partition_t *place = rd_kafka_topic_partition_list_add(places, name, i);
+        place->offset = RD_KAFKA_OFFSET_BEGINNING;
+        place->opaque = followed->topic;
+    }
+    return true;
 }
 
+static bool follow(struct watch *watch, const rd_kafka_topic_partition_list_t *places,
+                   struct err *err)
+{
+    for (int i = 0; i < places->cnt; i++) {
+        const rd_kafka_topic_partition_t *place = &places->elems[i];
+        if (rd_kafka_consume_start_queue(place->opaque, place->partition, place->offset,
+                                         watch->queue))
+            return kafka_err(err, rd_kafka_last_error(), place->topic);
+    }
+    return true;
+}
+
+// What is there at first is followed from the ends of now: librdkafka would ask for them some time
+// later, behind changes that were made meanwhile. What comes into being is read from its beginning.
 static bool look_for_topics(struct watch *watch, struct err *err)
 {
     uint64_t now_ms = clock_steady_ms();
     if (watch->looked_ms && now_ms - watch->looked_ms < LOOK_MS)
         return true;
-    for (size_t i = 0; i < watch->run.tables.n; i++)
-        if (!follow(watch, &watch->followed[i], err))
-            return false;
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(16);
+    bool done = true;
+    for (size_t i = 0; done && i < watch->run.tables.n; i++)
+        done = find_topic(watch, &watch->followed[i], places, err);
+    if (done && !watch->looked_ms && places->cnt > 0)
+        done = kafka_ends(watch->rk, places, err);
+    done = done && follow(watch, places, err);
+    rd_kafka_topic_partition_list_destroy(places);
     watch->looked_ms = now_ms;
-    return true;
+    return done;
 }
 
 static void unfollow(struct watch *watch)

@@ -318,11 +318,11 @@ def test_resume_within_a_table(pipeline):
 
 
 def test_watch_follows_the_stream(pipeline):
-    """A change that is applied wrongly is found at once and named, though the walk is far from it."""
+    """A row that changes is looked at as a whole, and at once, though the walk is far from it."""
     rows = 3000
     prepare(pipeline)
-    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)",
-                          "INSERT INTO t VALUES " + ", ".join(f"({n}, 0)" for n in range(rows)))
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT, m INT)",
+                          "INSERT INTO t VALUES " + ", ".join(f"({n}, 0, 0)" for n in range(rows)))
     pipeline.publish()
     pipeline.apply("mongodb")
     pipeline.start_publisher()
@@ -331,10 +331,9 @@ def test_watch_follows_the_stream(pipeline):
     watching = pipeline.start("tailrace-verify", "--watch", "--target", "mongodb")
     watching.wait_for("follows the topics")
     for id_ in (rows - 1, rows - 7):
-        pipeline.database.sql(f"UPDATE t SET n = n + 1 WHERE id IN ({id_}, {id_ - 1})")
-        deadline = time.monotonic() + 20
-        while not pipeline.documents("t").update_one({"_id": id_, "n": 1}, {"$set": {"n": 2}}).modified_count:
-            assert time.monotonic() < deadline, "the change was not applied"
+        assert pipeline.documents("t").update_one({"_id": id_}, {"$set": {"m": 2}}).modified_count == 1
+        pipeline.database.sql("SET SESSION binlog_row_image = MINIMAL",  # the copy's m stays wrong
+                              f"UPDATE t SET n = n + 1 WHERE id IN ({id_}, {id_ - 1})")
         watching.wait_for(rf'difference table=\S+\.t target=mongodb key=\S*id\S*{id_}\S* is=different')
     assert watching.stop() == DIFFERENT
     assert "walked over all tables" not in watching.log()
