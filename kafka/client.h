@@ -47,17 +47,6 @@ bool kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *what);
 bool kafka_question_failed(rd_kafka_t *rk, rd_kafka_resp_err_t code, const char *what,
                            struct err *err);
 
-// Partitions of a topic now; 0: there is no such topic. Asks the brokers.
-MUST_CHECK bool kafka_partition_count(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
-                                      struct err *err);
-
-// Creates a topic and waits until it is there. `settings`: pairs key, value, ended by NULL; may be
-// NULL. A topic that exists already is no error: *n_partitions is how many are wanted, and then how
-// many there are.
-MUST_CHECK bool kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t *n_partitions,
-                                   int32_t replication, const char *const *settings,
-                                   struct err *err);
-
 // Removes a consumer group without members, if it is there; what is left of it does no harm.
 void kafka_group_forget(rd_kafka_t *rk, const char *group);
 

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "kafka/partition.h"
 #include "publisher/tree.h"
 #include "record/json_writer.h"

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "record/json_writer.h"
 
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 
 #include <inttypes.h>
 #include <stdio.h>

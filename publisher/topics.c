@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "record/topic.h"
 
 #include <stdlib.h>

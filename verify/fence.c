@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "record/topic.h"
 #include "verify/json.h"
 

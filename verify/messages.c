@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "record/crc32c.h"
 #include "verify/fence.h"
 #include "verify/json.h"

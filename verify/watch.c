@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "verify/contents.h"
 #include "verify/fence.h"
 #include "verify/open.h"

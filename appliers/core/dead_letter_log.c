@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "kafka/partition.h"
 
 #include <inttypes.h>

@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/mem.h"
 #include "kafka/client.h"
+#include "kafka/topic.h"
 #include "kafka/partition.h"
 
 #include <inttypes.h>
