@@ -6,16 +6,17 @@
 
 #include "common/mem.h"
 
-#define FIRST_TOKENS 64
+#define FIRST_TOKENS 64 // doubled time and again it is JSON_TOKENS_MAX
+
+// GCC and clang use the machine's vectors for it.
+typedef uint8_t block __attribute__((vector_size(16)));
 
 // What may come next.
 enum expect {
-    EXPECT_VALUE,
     EXPECT_VALUE_OR_END, // behind [
-    EXPECT_NAME,
-    EXPECT_NAME_OR_END, // behind {
-    EXPECT_MORE,        // behind a value: a comma or the end of its container
-    EXPECT_NOTHING,     // behind the whole text
+    EXPECT_NAME_OR_END,  // behind {
+    EXPECT_MORE,         // behind a value: a comma or the end of its container
+    EXPECT_NOTHING,      // behind the whole text
 };
 
 struct scan {
@@ -28,7 +29,9 @@ struct scan {
     unsigned depth;                     // open containers
     bool is_object[JSON_DEPTH_MAX];     // of each
     uint32_t open[JSON_LEVELS_MAX + 1]; // token numbers of those that have one
-    struct json_token key;              // only the key's fields: the name read last
+    uint32_t key_start;                 // the name read last, which the next token takes
+    uint32_t key_end;
+    bool key_escaped;
 };
 
 static size_t offset_of(const struct scan *scan, const uint8_t *at)
@@ -55,9 +58,14 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+static bool is_at(const struct scan *scan, char c)
+{
+    return scan->pos < scan->end && *scan->pos == (uint8_t)c;
+}
+
 static void skip_space(struct scan *scan)
 {
-    while (scan->pos < scan->end && is_space(*scan->pos))
+    while (scan->pos < scan->end && *scan->pos <= ' ' && is_space(*scan->pos))
         scan->pos++;
 }
 
@@ -71,45 +79,81 @@ static bool is_hex(uint8_t c)
     return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
+// Room for one more; false when there are too many.
+static bool reserve_token(struct scan *scan, const uint8_t *start)
+{
+    struct json_tape *tape = scan->tape;
+    if (tape->n_tokens == JSON_TOKENS_MAX)
+        return err_at(scan->err, ERR_CORRUPT, tape->base + offset_of(scan, start),
+                      "JSON text with more than %d members", JSON_TOKENS_MAX);
+    tape->cap_tokens = tape->cap_tokens ? 2 * tape->cap_tokens : FIRST_TOKENS;
+    tape->tokens = mem_realloc(tape->tokens, tape->cap_tokens * sizeof *tape->tokens);
+    return true;
+}
+
 // A token from `start` to where the scan stands; a container's end is set later.
 static bool add_token(struct scan *scan, enum json_kind kind, const uint8_t *start, bool escaped)
 {
     struct json_tape *tape = scan->tape;
     if (scan->depth > scan->levels)
         return true;
-    if (tape->n_tokens == JSON_TOKENS_MAX)
-        return err_at(scan->err, ERR_CORRUPT, tape->base + offset_of(scan, start),
-                      "JSON text with more than %d members", JSON_TOKENS_MAX);
-    if (tape->n_tokens == tape->cap_tokens) {
-        tape->cap_tokens = tape->cap_tokens ? 2 * tape->cap_tokens : FIRST_TOKENS;
-        tape->tokens = mem_realloc(tape->tokens, tape->cap_tokens * sizeof *tape->tokens);
-    }
+    if (tape->n_tokens == tape->cap_tokens && !reserve_token(scan, start))
+        return false;
     struct json_token *token = &tape->tokens[tape->n_tokens++];
-    *token = scan->key;
-    token->kind = kind;
-    token->escaped = escaped;
-    token->start = (uint32_t)offset_of(scan, start);
-    token->end = (uint32_t)offset_of(scan, scan->pos);
-    token->next = (uint32_t)tape->n_tokens;
-    scan->key = (struct json_token){0};
+    *token = (struct json_token){
+        .kind = kind,
+        .escaped = escaped,
+        .key_escaped = scan->key_escaped,
+        .key_start = scan->key_start,
+        .key_end = scan->key_end,
+        .start = (uint32_t)offset_of(scan, start),
+        .end = (uint32_t)offset_of(scan, scan->pos),
+        .next = (uint32_t)tape->n_tokens,
+    };
+    scan->key_start = scan->key_end = 0;
+    scan->key_escaped = false;
     return true;
 }
 
-// Behind the bytes that need no look: any but the quote, the backslash and what is below a space.
+// The quote, the backslash and what is below a space.
+static bool is_special(uint8_t c)
+{
+    return c == '"' || c == '\\' || c < 0x20;
+}
+
+// The place of the first byte that is not 0 in memory's order.
+static size_t first_byte(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(word) / 8;
+#else
+    return (size_t)__builtin_clzll(word) / 8;
+#endif
+}
+
+// Of sixteen bytes the first one that is special; 16: none is.
+static size_t find_special(const uint8_t *ptr)
+{
+    block bytes;
+    uint64_t found[2];
+    memcpy(&bytes, ptr, sizeof bytes);
+    bytes = (block)((bytes == '"') | (bytes == '\\') | (bytes < 0x20));
+    memcpy(found, &bytes, sizeof found);
+    if (found[0])
+        return first_byte(found[0]);
+    return found[1] ? 8 + first_byte(found[1]) : sizeof bytes;
+}
+
+// Behind the bytes that need no look.
 static const uint8_t *plain_end(const uint8_t *pos, const uint8_t *end)
 {
-    const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-    while (end - pos >= 8) {
-        uint64_t bytes;
-        memcpy(&bytes, pos, sizeof bytes);
-        uint64_t quote = bytes ^ (ones * '"'), backslash = bytes ^ (ones * '\\');
-        uint64_t found = ((bytes - ones * 0x20) & ~bytes) | ((quote - ones) & ~quote) |
-                         ((backslash - ones) & ~backslash);
-        if (found & highs)
-            break;
-        pos += 8;
+    while (end - pos >= (ptrdiff_t)sizeof(block)) {
+        size_t n = find_special(pos);
+        pos += n;
+        if (n < sizeof(block))
+            return pos;
     }
-    while (pos < end && *pos != '"' && *pos != '\\' && *pos >= 0x20)
+    while (pos < end && !is_special(*pos))
         pos++;
     return pos;
 }
@@ -132,20 +176,26 @@ static bool scan_escape(struct scan *scan)
     return true;
 }
 
-static bool scan_string(struct scan *scan, bool *escaped)
+// From what is no plain byte to behind the closing quote.
+static bool scan_escaped(struct scan *scan)
 {
-    *escaped = false;
-    scan->pos++;
-    for (;;) {
-        scan->pos = plain_end(scan->pos, scan->end);
+    while (!is_at(scan, '"')) {
         if (scan->pos == scan->end || *scan->pos < 0x20)
             return fail(scan, scan->pos, "a character or its escape");
-        if (*scan->pos == '"')
-            break;
-        *escaped = true;
         if (!scan_escape(scan))
             return false;
+        scan->pos = plain_end(scan->pos, scan->end);
     }
+    scan->pos++;
+    return true;
+}
+
+static bool scan_string(struct scan *scan, bool *escaped)
+{
+    scan->pos = plain_end(scan->pos + 1, scan->end);
+    *escaped = !is_at(scan, '"');
+    if (*escaped)
+        return scan_escaped(scan);
     scan->pos++;
     return true;
 }
@@ -156,11 +206,6 @@ static bool skip_digits(struct scan *scan)
     while (scan->pos < scan->end && is_digit(*scan->pos))
         scan->pos++;
     return scan->pos > first || fail(scan, scan->pos, "a digit");
-}
-
-static bool is_at(const struct scan *scan, char c)
-{
-    return scan->pos < scan->end && *scan->pos == (uint8_t)c;
 }
 
 static bool scan_number(struct scan *scan)
@@ -246,7 +291,8 @@ static bool scan_value(struct scan *scan)
     return scan->pos < scan->end ? scan_scalar(scan) : fail(scan, scan->pos, "");
 }
 
-static bool scan_name(struct scan *scan)
+// A name, its colon and its value.
+static bool scan_member(struct scan *scan)
 {
     const uint8_t *start = scan->pos;
     bool escaped;
@@ -255,16 +301,16 @@ static bool scan_name(struct scan *scan)
     if (!scan_string(scan, &escaped))
         return false;
     if (scan->depth <= scan->levels) {
-        scan->key.key_start = (uint32_t)offset_of(scan, start) + 1;
-        scan->key.key_end = (uint32_t)offset_of(scan, scan->pos) - 1;
-        scan->key.key_escaped = escaped;
+        scan->key_start = (uint32_t)offset_of(scan, start) + 1;
+        scan->key_end = (uint32_t)offset_of(scan, scan->pos) - 1;
+        scan->key_escaped = escaped;
     }
     skip_space(scan);
     if (!is_at(scan, ':'))
         return fail(scan, scan->pos, "a colon");
     scan->pos++;
-    scan->expect = EXPECT_VALUE;
-    return true;
+    skip_space(scan);
+    return scan_value(scan);
 }
 
 static bool is_at_end_of_container(const struct scan *scan)
@@ -280,8 +326,8 @@ static bool scan_more(struct scan *scan)
     if (!is_at(scan, ','))
         return fail(scan, scan->pos, is_object ? "a comma or }" : "a comma or ]");
     scan->pos++;
-    scan->expect = is_object ? EXPECT_NAME : EXPECT_VALUE;
-    return true;
+    skip_space(scan);
+    return is_object ? scan_member(scan) : scan_value(scan);
 }
 
 static bool step(struct scan *scan)
@@ -290,12 +336,8 @@ static bool step(struct scan *scan)
     switch (scan->expect) {
     case EXPECT_VALUE_OR_END:
         return is_at_end_of_container(scan) ? close_container(scan) : scan_value(scan);
-    case EXPECT_VALUE:
-        return scan_value(scan);
     case EXPECT_NAME_OR_END:
-        return is_at_end_of_container(scan) ? close_container(scan) : scan_name(scan);
-    case EXPECT_NAME:
-        return scan_name(scan);
+        return is_at_end_of_container(scan) ? close_container(scan) : scan_member(scan);
     case EXPECT_MORE:
         return scan_more(scan);
     case EXPECT_NOTHING:
@@ -311,15 +353,18 @@ bool json_scan(struct json_tape *tape, unsigned levels, struct err *err)
     scan.err = err;
     scan.pos = tape->text.ptr;
     scan.end = tape->text.ptr + tape->text.len;
-    scan.expect = EXPECT_VALUE;
+    scan.expect = EXPECT_NOTHING;
     scan.levels = levels;
     scan.depth = 0;
-    scan.key = (struct json_token){0};
+    scan.key_start = scan.key_end = 0;
+    scan.key_escaped = false;
     tape->n_tokens = 0;
-    do {
+    skip_space(&scan);
+    if (!scan_value(&scan))
+        return false;
+    while (scan.expect != EXPECT_NOTHING)
         if (!step(&scan))
             return false;
-    } while (scan.expect != EXPECT_NOTHING);
     skip_space(&scan);
     return scan.pos == scan.end || fail_trailing(&scan);
 }

@@ -28,20 +28,30 @@ static size_t utf8_length(const uint8_t *ptr, size_t left)
     return too_low || too_high ? 0 : n;
 }
 
+// How many bytes in front are known to be ASCII: 0, 8 or 32.
+static size_t ascii_length(struct slice text)
+{
+    const uint64_t highs = 0x8080808080808080;
+    uint64_t words[4];
+    if (text.len >= sizeof words) {
+        memcpy(words, text.ptr, sizeof words);
+        if (((words[0] | words[1] | words[2] | words[3]) & highs) == 0)
+            return sizeof words;
+    }
+    if (text.len < sizeof *words)
+        return 0;
+    memcpy(words, text.ptr, sizeof *words);
+    return words[0] & highs ? 0 : sizeof *words;
+}
+
 // How many bytes in front are valid UTF-8.
 static size_t utf8_valid_length(struct slice text)
 {
     size_t at = 0;
     while (at < text.len) {
-        uint64_t bytes;
-        if (text.len - at >= sizeof bytes) {
-            memcpy(&bytes, text.ptr + at, sizeof bytes);
-            if ((bytes & 0x8080808080808080) == 0) {
-                at += sizeof bytes;
-                continue;
-            }
-        }
-        size_t n = utf8_length(text.ptr + at, text.len - at);
+        size_t n = ascii_length(slice_of(text.ptr + at, text.len - at));
+        if (n == 0)
+            n = utf8_length(text.ptr + at, text.len - at);
         if (n == 0)
             break;
         at += n;
@@ -241,7 +251,7 @@ static size_t find_name(struct slice name, const char *const *names, size_t n_na
 {
     for (size_t i = 0; i < n_names; i++) {
         size_t at = hint + i < n_names ? hint + i : hint + i - n_names;
-        if (slice_eq_str(name, names[at]))
+        if (strncmp(names[at], (const char *)name.ptr, name.len) == 0 && !names[at][name.len])
             return at;
     }
     return n_names;

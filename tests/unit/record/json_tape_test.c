@@ -110,6 +110,39 @@ static void test_bad_texts(void **state)
     json_tape_deinit(&tape);
 }
 
+// Strings are looked at in blocks: a byte that counts is found wherever it stands in one.
+static void test_each_place(void **state)
+{
+    enum { LENGTH = 70 };
+    struct json_tape tape = {0};
+    struct err err;
+    uint8_t text[LENGTH + 4];
+    (void)state;
+    for (size_t at = 2; at < 2 + LENGTH; at++) {
+        memset(text, 'a', sizeof text);
+        memcpy(text, "[\"", 2);
+        memcpy(text + 2 + LENGTH, "\"]", 2);
+        struct slice whole = slice_of(text, sizeof text);
+        static const uint8_t wrong[] = {0x00, 0x1f, 0x80, 0xff};
+        for (size_t i = 0; i < sizeof wrong; i++) {
+            text[at] = wrong[i];
+            assert_fails(json_tape_parse(&tape, whole, 0, 1, &err), &err, ERR_CORRUPT);
+            assert_int_equal(err.offset, at);
+        }
+        text[at] = '"';
+        assert_fails(json_tape_parse(&tape, whole, 0, 1, &err), &err, ERR_CORRUPT);
+        assert_int_equal(err.offset, at + 1);
+        text[at] = '\\';
+        assert_fails(json_tape_parse(&tape, whole, 0, 1, &err), &err, ERR_CORRUPT);
+        assert_int_equal(err.offset, at + 1 < 2 + LENGTH ? at + 1 : sizeof text);
+        text[at] = 0x20;
+        assert_true(json_tape_parse(&tape, whole, 0, 1, &err));
+        assert_false(tape.tokens[1].escaped);
+        assert_int_equal(tape.tokens[1].end, sizeof text - 1);
+    }
+    json_tape_deinit(&tape);
+}
+
 static void assert_token(const struct json_tape *tape, size_t i, const char *raw, uint32_t next)
 {
     struct slice got = json_raw(tape, &tape->tokens[i]);
@@ -144,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_texts),
         cmocka_unit_test(test_bad_texts),
+        cmocka_unit_test(test_each_place),
         cmocka_unit_test(test_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
