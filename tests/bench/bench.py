@@ -202,10 +202,10 @@ class Bench:
         self._tables(shapes.of_decoding(min(TABLES_MOST, self.workload.transactions // 10)))
 
     def _make(self, made):
-        """The tables, and a row in each that makes its topic."""
+        """The tables, with what makes their topics, in all targets."""
         for shape in made:
             self.workload.create(shape)
-        stages.publish(self.runner, self.config)
+        stages.path(self.runner, self.config)
 
     def _under_load(self, shape, latency):
         """How fast a lag is worked off while changes come in: the same transaction, published once more."""
