@@ -6,13 +6,10 @@
 #define _DEFAULT_SOURCE // getaddrinfo, strtok_r
 #include "kafka/client.h"
 
-#include "common/clock.h"
 #include "common/log.h"
-#include "common/stop.h"
 
 #include <netdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
