@@ -10,6 +10,7 @@
 
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -162,6 +163,14 @@ rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, s
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
+}
+
+uint64_t kafka_conf_number(const rd_kafka_conf_t *conf, const char *key)
+{
+    char text[32] = "0";
+    size_t size = sizeof text;
+    rd_kafka_conf_get(conf, key, text, &size);
+    return strtoull(text, NULL, 10);
 }
 
 bool kafka_is_configured(const struct config *config, const char *key)

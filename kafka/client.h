@@ -21,6 +21,9 @@ rd_kafka_conf_t *kafka_conf_new(const struct config *config, const char *role, s
 MUST_CHECK bool kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value,
                                struct err *err);
 
+// A property that is a number; 0 where it is none.
+uint64_t kafka_conf_number(const rd_kafka_conf_t *conf, const char *key);
+
 // Whether [kafka] has the property: what a role would set by itself is then left as it is.
 bool kafka_is_configured(const struct config *config, const char *key);
 

@@ -75,14 +75,6 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
              rd_kafka_topic_name(message->rkt));
 }
 
-static uint64_t number_in(const rd_kafka_conf_t *conf, const char *key)
-{
-    char text[32] = "0";
-    size_t size = sizeof text;
-    rd_kafka_conf_get(conf, key, text, &size);
-    return strtoull(text, NULL, 10);
-}
-
 // What the configuration may set otherwise: throughput against latency and memory.
 static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, struct err *err)
 {
@@ -99,7 +91,7 @@ static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, str
         return true;
     // The queue must hold the largest message twice, or it would never go in.
     char text[32];
-    uint64_t kbytes = number_in(conf, "message.max.bytes") / 512;
+    uint64_t kbytes = kafka_conf_number(conf, "message.max.bytes") / 512;
     snprintf(text, sizeof text, "%" PRIu64,
              kbytes > QUEUE_KBYTES_LEAST ? kbytes : QUEUE_KBYTES_LEAST);
     return kafka_conf_set(conf, "queue.buffering.max.kbytes", text, err);
@@ -134,7 +126,7 @@ static bool open_lane(struct producer *producer, const struct config *config, si
 static uint64_t patience_of(const struct producer *producer)
 {
     const char *key = producer->transactional ? "transaction.timeout.ms" : "message.timeout.ms";
-    uint64_t ms = number_in(rd_kafka_conf(producer->rk), key);
+    uint64_t ms = kafka_conf_number(rd_kafka_conf(producer->rk), key);
     return ms > 0 ? ms + LOST_MS : UINT64_MAX;
 }
 
@@ -188,11 +180,10 @@ static bool fail_fenced(struct producer *producer, struct err *err)
 
 static bool fail_too_large(struct producer *producer, struct err *err)
 {
-    char limit[32] = "?";
-    size_t size = sizeof limit;
-    rd_kafka_conf_get(rd_kafka_conf(producer->rk), "message.max.bytes", limit, &size);
+    uint64_t limit = kafka_conf_number(rd_kafka_conf(producer->rk), "message.max.bytes");
     return err_set(err, ERR_REFUSED,
-                   "%s is larger than Kafka takes: raise [kafka] message.max.bytes (now %s), "
+                   "%s is larger than Kafka takes: raise [kafka] message.max.bytes (now %" PRIu64
+                   "), "
                    "max.message.bytes of the topic and replica.fetch.max.bytes of the brokers, or "
                    "leave the table out with [tables] exclude",
                    buf_cstr(&producer->largest), limit);

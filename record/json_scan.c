@@ -5,11 +5,9 @@
 #include "record/json_scan.h"
 
 #include "common/mem.h"
+#include "record/json_plain.h"
 
 #define FIRST_TOKENS 64 // doubled time and again it is JSON_TOKENS_MAX
-
-// GCC and clang use the machine's vectors for it.
-typedef uint8_t block __attribute__((vector_size(16)));
 
 // What may come next.
 enum expect {
@@ -65,7 +63,7 @@ static bool is_at(const struct scan *scan, char c)
 
 static void skip_space(struct scan *scan)
 {
-    while (scan->pos < scan->end && *scan->pos <= ' ' && is_space(*scan->pos))
+    while (scan->pos < scan->end && is_space(*scan->pos))
         scan->pos++;
 }
 
@@ -115,47 +113,9 @@ static bool add_token(struct scan *scan, enum json_kind kind, const uint8_t *sta
     return true;
 }
 
-// The quote, the backslash and what is below a space.
-static bool is_special(uint8_t c)
+static void skip_plain(struct scan *scan)
 {
-    return c == '"' || c == '\\' || c < 0x20;
-}
-
-// The place of the first byte that is not 0 in memory's order.
-static size_t first_byte(uint64_t word)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return (size_t)__builtin_ctzll(word) / 8;
-#else
-    return (size_t)__builtin_clzll(word) / 8;
-#endif
-}
-
-// Of sixteen bytes the first one that is special; 16: none is.
-static size_t find_special(const uint8_t *ptr)
-{
-    block bytes;
-    uint64_t found[2];
-    memcpy(&bytes, ptr, sizeof bytes);
-    bytes = (block)((bytes == '"') | (bytes == '\\') | (bytes < 0x20));
-    memcpy(found, &bytes, sizeof found);
-    if (found[0])
-        return first_byte(found[0]);
-    return found[1] ? 8 + first_byte(found[1]) : sizeof bytes;
-}
-
-// Behind the bytes that need no look.
-static const uint8_t *plain_end(const uint8_t *pos, const uint8_t *end)
-{
-    while (end - pos >= (ptrdiff_t)sizeof(block)) {
-        size_t n = find_special(pos);
-        pos += n;
-        if (n < sizeof(block))
-            return pos;
-    }
-    while (pos < end && !is_special(*pos))
-        pos++;
-    return pos;
+    scan->pos += json_plain_length(scan->pos, (size_t)(scan->end - scan->pos));
 }
 
 static bool scan_escape(struct scan *scan)
@@ -184,7 +144,7 @@ static bool scan_escaped(struct scan *scan)
             return fail(scan, scan->pos, "a character or its escape");
         if (!scan_escape(scan))
             return false;
-        scan->pos = plain_end(scan->pos, scan->end);
+        skip_plain(scan);
     }
     scan->pos++;
     return true;
@@ -192,7 +152,8 @@ static bool scan_escaped(struct scan *scan)
 
 static bool scan_string(struct scan *scan, bool *escaped)
 {
-    scan->pos = plain_end(scan->pos + 1, scan->end);
+    scan->pos++;
+    skip_plain(scan);
     *escaped = !is_at(scan, '"');
     if (*escaped)
         return scan_escaped(scan);

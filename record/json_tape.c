@@ -251,7 +251,7 @@ static size_t find_name(struct slice name, const char *const *names, size_t n_na
 {
     for (size_t i = 0; i < n_names; i++) {
         size_t at = hint + i < n_names ? hint + i : hint + i - n_names;
-        if (strncmp(names[at], (const char *)name.ptr, name.len) == 0 && !names[at][name.len])
+        if (slice_eq_str(name, names[at]))
             return at;
     }
     return n_names;

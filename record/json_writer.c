@@ -7,6 +7,7 @@
 #include "record/json_writer.h"
 
 #include "record/base64.h"
+#include "record/json_plain.h"
 #include "record/number_text.h"
 #include "record/temporal_text.h"
 
@@ -18,9 +19,6 @@
 #define WORD_BYTES 8
 #define ESCAPE_MAX 6      // \u001f
 #define NUMBERS_BYTES 256 // more than the numbers of a change take, and the words between them
-
-// GCC and clang use the machine's vectors for it.
-typedef uint8_t block __attribute__((vector_size(16)));
 
 // Bytes that JSON does not take in a string as they are: the letter of the short escape, or 'u' for
 // \u00XX.
@@ -41,21 +39,6 @@ static uint64_t any_escape(uint64_t bytes)
     return (control | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & (ones << 7);
 }
 
-// How many of the next bytes stand as they are.
-static size_t plain_length(const uint8_t *ptr, size_t len)
-{
-    size_t n = 0;
-    for (; len - n >= 8; n += 8) {
-        uint64_t bytes;
-        memcpy(&bytes, ptr + n, 8);
-        if (any_escape(bytes))
-            break;
-    }
-    while (n < len && !escapes[ptr[n]])
-        n++;
-    return n;
-}
-
 static uint8_t *put_escape(uint8_t *to, uint8_t c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -69,18 +52,12 @@ static uint8_t *put_escape(uint8_t *to, uint8_t c)
     return to;
 }
 
-// All ones in each byte that has to be escaped.
-static block must_escape(block bytes)
+static json_block copy_block(uint8_t *to, const uint8_t *from)
 {
-    return (block)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
-}
-
-static block copy_block(uint8_t *to, const uint8_t *from)
-{
-    block bytes;
+    json_block bytes;
     memcpy(&bytes, from, sizeof bytes);
     memcpy(to, &bytes, sizeof bytes);
-    return must_escape(bytes);
+    return json_not_plain(bytes);
 }
 
 static uint64_t copy_word(uint8_t *to, const uint8_t *from)
@@ -94,7 +71,7 @@ static uint64_t copy_word(uint8_t *to, const uint8_t *from)
 // Of at least a block: the last one is copied from the end, part of it a second time.
 static bool copy_long(uint8_t *to, const uint8_t *from, size_t len)
 {
-    block found = copy_block(to + len - sizeof found, from + len - sizeof found);
+    json_block found = copy_block(to + len - sizeof found, from + len - sizeof found);
     uint64_t halves[sizeof found / WORD_BYTES];
     for (size_t at = 0; len - at > sizeof found; at += sizeof found)
         found |= copy_block(to + at, from + at);
@@ -107,7 +84,7 @@ static bool copy_long(uint8_t *to, const uint8_t *from, size_t len)
 static bool copy_plain(uint8_t *to, struct slice text)
 {
     uint64_t found = 0;
-    if (text.len >= sizeof(block))
+    if (text.len >= sizeof(json_block))
         return copy_long(to, text.ptr, text.len);
     if (text.len >= WORD_BYTES) {
         size_t last = text.len - WORD_BYTES;
@@ -123,7 +100,7 @@ static bool copy_plain(uint8_t *to, struct slice text)
 static void write_escaped(struct buf *out, struct slice text)
 {
     for (size_t at = 0; at < text.len; at++) {
-        size_t n = plain_length(text.ptr + at, text.len - at);
+        size_t n = json_plain_length(text.ptr + at, text.len - at);
         buf_append(out, text.ptr + at, n);
         at += n;
         if (at < text.len)

@@ -8,8 +8,8 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
-#include "kafka/topic.h"
 #include "kafka/partition.h"
+#include "kafka/topic.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -173,10 +173,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 // The limit of the records, and room for the headers.
 static uint64_t letter_bytes_max(const rd_kafka_conf_t *conf)
 {
-    char text[32] = "0";
-    size_t size = sizeof text;
-    rd_kafka_conf_get(conf, "message.max.bytes", text, &size);
-    uint64_t bytes = strtoull(text, NULL, 10) + HEADERS_BYTES;
+    uint64_t bytes = kafka_conf_number(conf, "message.max.bytes") + HEADERS_BYTES;
     return bytes < MESSAGE_BYTES_MAX ? bytes : MESSAGE_BYTES_MAX;
 }
 

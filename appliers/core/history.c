@@ -11,8 +11,8 @@
 #include "common/buf.h"
 #include "common/mem.h"
 #include "kafka/client.h"
-#include "kafka/topic.h"
 #include "kafka/partition.h"
+#include "kafka/topic.h"
 
 #include <inttypes.h>
 #include <stdio.h>
