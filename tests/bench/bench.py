@@ -205,6 +205,7 @@ class Bench:
         """The tables, with what makes their topics, in all targets."""
         for shape in made:
             self.workload.create(shape)
+            self.workload.begin(shape)
         stages.path(self.runner, self.config)
 
     def _under_load(self, shape, latency):
