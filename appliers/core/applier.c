@@ -22,7 +22,6 @@
 #define BACKOFF_MOST_MS 30000
 #define STOP_GRACE_MS 500     // for the batch in flight, once the stop flag is raised
 #define FAULT_GRACE_MS 120000 // else: the client libraries' own time limits end it before
-#define LEAVE_MS 300
 
 struct session {
     const struct applier *applier;
@@ -100,9 +99,8 @@ static bool open_session(struct session *session, struct err *err)
 }
 
 // Lets the batches in flight end. False: one did not within its time.
-static bool stop_workers(struct session *session)
+static bool stop_workers(struct session *session, uint64_t begin_ms)
 {
-    uint64_t begin_ms = clock_steady_ms();
     bool all_ended = true;
     for (size_t i = 0; i < session->n_workers; i++)
         worker_stop(session->workers[i]);
@@ -128,20 +126,23 @@ static void log_end(const struct worker_stats *stats, uint64_t begin_ms)
 
 // A batch may be in flight for longer than a stop may take: the process ends without it. The step
 // is applied as a whole or not at all, and the next start finds out which.
-static void abandon(struct session *session)
+static void abandon(struct session *session, uint64_t begin_ms)
 {
     if (session->consumer)
-        consumer_leave(session->consumer, LEAVE_MS);
-    log_warn("stopped without the outcome of a batch in flight", NULL);
-    _exit(EXIT_SUCCESS);
+        consumer_leave(session->consumer, begin_ms);
+    struct err err;
+    err_set(&err, ERR_RETRY, "stopped without the outcome of a batch in flight");
+    log_warn(err.text, NULL);
+    _exit(stop_requested() ? EXIT_SUCCESS : err_exit_code(&err));
 }
 
 static void close_session(struct session *session, struct worker_stats *stats)
 {
-    if (!stop_workers(session))
-        abandon(session);
+    uint64_t begin_ms = clock_steady_ms();
+    if (!stop_workers(session, begin_ms))
+        abandon(session, begin_ms);
     if (session->consumer)
-        consumer_leave(session->consumer, LEAVE_MS);
+        consumer_leave(session->consumer, begin_ms);
     for (size_t i = 0; i < session->n_workers; i++)
         worker_free(session->workers[i], stats);
     consumer_free(session->consumer);

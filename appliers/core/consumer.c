@@ -27,6 +27,8 @@
 #define FULL_WAIT_MS 50
 #define PAUSE_AFTER_MS 1000
 #define DROP_WAIT_MS 5000
+#define LEAVE_MS 10000
+#define STOP_LEAVE_MS 800
 #define COMMIT_EVERY_MS 1000
 #define COMMITTED_TIMEOUT_MS 2000
 #define BEGINNINGS_TIMEOUT_MS 1000
@@ -621,20 +623,29 @@ bool consumer_run(struct consumer *consumer, struct err *err)
     return true;
 }
 
-void consumer_leave(struct consumer *consumer, unsigned ms)
+static bool wait_left(struct consumer *consumer, rd_kafka_queue_t *queue, uint64_t begin_ms)
 {
-    uint64_t until_ms = clock_steady_ms() + ms;
+    uint64_t until_ms = clock_steady_ms() + LEAVE_MS;
+    while (!rd_kafka_consumer_closed(consumer->rk)) {
+        if (clock_steady_ms() >= (stop_requested() ? begin_ms + STOP_LEAVE_MS : until_ms))
+            return false;
+        rd_kafka_message_t *message = rd_kafka_consume_queue(queue, POLL_MS); // serves on_rebalance
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+    return true;
+}
+
+void consumer_leave(struct consumer *consumer, uint64_t begin_ms)
+{
     consumer->leaving = true;
     commit_offsets(consumer);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
     if (error)
         log_warn("leaving the group", LOG_FIELDS(log_str("text", rd_kafka_error_string(error))));
-    while (!error && !rd_kafka_consumer_closed(consumer->rk) && clock_steady_ms() < until_ms) {
-        rd_kafka_message_t *message = rd_kafka_consume_queue(queue, POLL_MS); // serves on_rebalance
-        if (message)
-            rd_kafka_message_destroy(message);
-    }
+    else if (!wait_left(consumer, queue, begin_ms))
+        log_warn("the group was not left: it counts this member until its session timeout", NULL);
     if (error)
         rd_kafka_error_destroy(error);
     rd_kafka_queue_destroy(queue);

@@ -34,8 +34,10 @@ MUST_CHECK bool consumer_open(const struct consumer_options *options, struct con
 // at consumer_open. ERR_RETRY: leave and join again; other classes end the process.
 MUST_CHECK bool consumer_run(struct consumer *consumer, struct err *err);
 
-// After the workers have ended: commits to the group and leaves it, in at most ms.
-void consumer_leave(struct consumer *consumer, unsigned ms);
+// After the workers have ended: commits to the group and leaves it. Waits 10 s for the brokers'
+// answer, but once the stop flag is raised no longer than to 800 ms after begin_ms, when the ending
+// began: a member that did not leave holds its partitions until its session timeout.
+void consumer_leave(struct consumer *consumer, uint64_t begin_ms);
 
 // After the workers were freed. Takes NULL.
 void consumer_free(struct consumer *consumer);

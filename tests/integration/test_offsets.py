@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tailrace offsets`: what it shows, and every form of reset, by what happens afterwards."""
 
+import os
+import signal
 import time
 
 import pytest
 
 from tests.integration import wait
+from tests.integration.background import Background
 from tests.integration.pipeline import APPLIERS, stop
 from tests.integration.test_positions import each_source, published, table_with_rows
+from tests.lib import stack
 
 PUBLISHER_FORMS = {"earliest": [1, 2, 3, 4, 5, 6], "latest": [], "gtid": [4, 5, 6],
                    "position": [4, 5, 6], "time": [4, 5, 6]}
@@ -183,6 +187,40 @@ def test_reset_applier_refused_while_it_runs(pipeline, database):
         assert f"{pipeline.name}.apply.{applier}" in refusal
         stop(started)
         pipeline.offsets("reset", "apply", applier, "--to", "earliest", "--yes")
+
+
+class SlowBrokers(Background):
+    """The stack's brokers, of which all run for a moment only, again and again."""
+
+    def __init__(self):
+        super().__init__()
+        self.pids = [int(line.split()[-1]) for line in stack.call("status").splitlines()
+                     if line.startswith("kafka-") and "controller" not in line]
+
+    def _signal(self, number):
+        for pid in self.pids:
+            os.kill(pid, number)
+
+    def work(self):
+        while not self.ended.wait(0.1):
+            self._signal(signal.SIGSTOP)
+            self.ended.wait(1.2)
+            self._signal(signal.SIGCONT)
+
+    def close(self):
+        self._signal(signal.SIGCONT)
+
+
+@pytest.mark.own("kafka")
+def test_reset_applier_that_ended_while_brokers_are_slow(pipeline, database):
+    """It waits for their answer: without it its member would count for its session timeout."""
+    table_with_rows(database, 1, 6)
+    pipeline.publish()
+    for _ in range(3):
+        with SlowBrokers():
+            pipeline.apply()
+        for applier in APPLIERS:
+            pipeline.offsets("reset", "apply", applier, "--to", "earliest", "--yes")
 
 
 @pytest.mark.parametrize("arguments", [["--to", "soon"], ["--to", "offset:-1"], ["--to", "offset:999"],
