@@ -22,7 +22,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(CLIENT_ALL_LDFLAGS) $(LDFLAGS)
 # --- sources, in the order of their dependencies ---------------------------------------------------------------------
 
 COMMON := common/arena.c common/backoff.c common/buf.c common/check.c common/cli.c common/clock.c common/config.c common/crash.c common/err.c \
-	common/hosts.c common/key_template.c common/log.c common/mem.c common/options.c common/stop.c
+	common/hosts.c common/key_template.c common/log.c common/mem.c common/options.c common/stop.c common/utf8.c
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/holding.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/pending.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
@@ -125,7 +125,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # --- unit tests: no servers -----------------------------------------------------------------------------------------------
 
-UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/key_template common/log \
+UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/key_template common/log common/utf8 \
 	record/base64 record/crc32c record/gtid record/holding record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/payload binlog/reader binlog/ring \

@@ -13,12 +13,11 @@
 
 #include "binlog/charset_table.h"
 #include "common/cursor.h"
+#include "common/utf8.h"
 
 #include <iconv.h>
 #include <stdlib.h>
 
-#define HIGH_BITS 0x8080808080808080u
-#define UTF8_BYTES_MAX 4
 #define CODE_POINT_MAX 0x10FFFF
 
 typedef bool to_utf8_fn(const struct charset *charset, struct slice bytes, struct arena *arena,
@@ -34,67 +33,6 @@ struct charset {
     const char *iconv;                                // iconv's name
     uint8_t (*length)(uint8_t first, uint8_t second); // bytes of a multi-byte character, 0: none
 };
-
-static size_t ascii_length(const uint8_t *ptr, size_t len)
-{
-    size_t i = 0;
-    for (; len - i >= 8; i += 8) {
-        uint64_t word;
-        memcpy(&word, ptr + i, 8);
-        if (word & HIGH_BITS)
-            break;
-    }
-    while (i < len && ptr[i] < 0x80)
-        i++;
-    return i;
-}
-
-// Nearly every text is, so all of it is looked at before anything is decided; of a word or more the
-// last word from the end.
-static bool is_ascii(struct slice text)
-{
-    uint64_t word;
-    uint64_t all = 0;
-    if (text.len < sizeof word)
-        return ascii_length(text.ptr, text.len) == text.len;
-    for (size_t at = 0; text.len - at >= sizeof word; at += sizeof word) {
-        memcpy(&word, text.ptr + at, sizeof word);
-        all |= word;
-    }
-    memcpy(&word, text.ptr + text.len - sizeof word, sizeof word);
-    return !((all | word) & HIGH_BITS);
-}
-
-// Bytes of the UTF-8 character at ptr, which is not ASCII; 0 when it is none: too long a form, a
-// surrogate, beyond U+10FFFF or cut off.
-static size_t utf8_char_length(const uint8_t *ptr, size_t left)
-{
-    uint8_t first = ptr[0];
-    size_t n = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first < 0xC2 || first > 0xF4 || left < n)
-        return 0;
-    uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    uint8_t high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (ptr[1] < low || ptr[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((ptr[i] & 0xC0) != 0x80)
-            return 0;
-    return n;
-}
-
-static bool utf8_is_valid(struct slice text, size_t most)
-{
-    size_t at = ascii_length(text.ptr, text.len);
-    while (at < text.len) {
-        size_t n = utf8_char_length(text.ptr + at, text.len - at);
-        if (n == 0 || n > most)
-            return false;
-        at += n;
-        at += ascii_length(text.ptr + at, text.len - at);
-    }
-    return true;
-}
 
 static bool set_text(struct value *value, struct slice text)
 {
@@ -135,7 +73,8 @@ static bool from_utf8(const struct charset *charset, struct slice bytes, struct 
 {
     (void)arena;
     (void)err;
-    return utf8_is_valid(bytes, charset->unit) ? set_text(value, bytes) : set_bad(value, bytes);
+    bool is_valid = utf8_valid_length(bytes, charset->unit) == bytes.len;
+    return is_valid ? set_text(value, bytes) : set_bad(value, bytes);
 }
 
 static const struct charset charsets[CHARSET_COUNT];
@@ -420,12 +359,7 @@ const char *charset_name(const struct charset *charset)
 bool charset_to_utf8(const struct charset *charset, struct slice bytes, struct arena *arena,
                      struct value *value, struct err *err)
 {
-    if (charset->has_ascii && is_ascii(bytes))
+    if (charset->has_ascii && utf8_is_ascii(bytes))
         return set_text(value, bytes);
     return charset->to_utf8(charset, bytes, arena, value, err);
-}
-
-bool charset_utf8_is_valid(struct slice text)
-{
-    return utf8_is_valid(text, UTF8_BYTES_MAX);
 }

@@ -28,6 +28,4 @@ const char *charset_name(const struct charset *charset);
 MUST_CHECK bool charset_to_utf8(const struct charset *charset, struct slice bytes,
                                 struct arena *arena, struct value *value, struct err *err);
 
-bool charset_utf8_is_valid(struct slice text);
-
 #endif

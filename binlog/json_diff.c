@@ -15,9 +15,9 @@
 // names in documents, so both are compared as they stand, quotes included.
 #include "binlog/json_diff.h"
 
-#include "binlog/charset.h"
 #include "binlog/jsonb.h"
 #include "common/buf.h"
+#include "common/utf8.h"
 
 #define MEMBERS_FIRST 8
 // Bytes that may be looked at or moved for one document: far beyond any update that a server made,
@@ -324,8 +324,7 @@ static bool follow_path(struct patch *patch, struct cursor path, struct place *p
 {
     struct cursor whole = cursor_of(slice_of(path.pos, cursor_left(&path)));
     struct node *node = &patch->root;
-    if (!charset_utf8_is_valid(cursor_rest(&whole)) || cursor_u8(&path) != '$' ||
-        !cursor_left(&path))
+    if (!utf8_is_valid(cursor_rest(&whole)) || cursor_u8(&path) != '$' || !cursor_left(&path))
         return corrupt(patch, &path, "a path that cannot be read");
     for (;;) {
         if (!read_leg(patch, &path, &place->leg))

@@ -16,10 +16,10 @@
 // bytes, which holds for every document in which no two values share bytes.
 #include "binlog/jsonb.h"
 
-#include "binlog/charset.h"
 #include "binlog/column.h"
 #include "binlog/decimal.h"
 #include "binlog/temporal.h"
+#include "common/utf8.h"
 #include "record/base64.h"
 #include "record/json_writer.h"
 #include "record/number_text.h"
@@ -116,7 +116,7 @@ static size_t escape_count(struct slice text)
 
 static bool put_string(struct walk *walk, struct slice text, const struct cursor *cur)
 {
-    if (!charset_utf8_is_valid(text))
+    if (!utf8_is_valid(text))
         return corrupt(walk, cur, "a string is no UTF-8");
     room(walk, text.len + 5 * escape_count(text) + 2);
     json_write_string(&walk->out, text);

@@ -14,6 +14,7 @@
 #include "binlog/query.h"
 
 #include "binlog/charset.h"
+#include "common/utf8.h"
 
 #include <strings.h>
 
@@ -90,7 +91,7 @@ bool query_parse(struct query *query, const struct event *event, const struct ev
     uint8_t nul = cursor_u8(&cur);
     if (cur.failed)
         return event_too_short(event, &cur, err);
-    if (nul != 0 || !charset_utf8_is_valid(query->db))
+    if (nul != 0 || !utf8_is_valid(query->db))
         return err_at(err, ERR_CORRUPT, cursor_offset(&cur), "QUERY_EVENT: no valid database name");
     query->collation = read_collation(status);
     if (event->code == EVENT_MARIADB_QUERY_COMPRESSED && !plain_inflate(plain, &cur, err))
@@ -668,7 +669,7 @@ struct slice query_savepoint(struct slice statement, struct arena *arena)
 
 struct slice query_text(struct slice text, unsigned collation, struct arena *arena)
 {
-    if (charset_utf8_is_valid(text))
+    if (utf8_is_valid(text))
         return text;
     const unsigned tries[] = {collation, LATIN1_COLLATION};
     for (size_t i = 0; i < 2; i++) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reader, events: what each type does; see reader_state.h. A handler sets what is due, and says
 // where rows that may still be undone are kept instead.
-#include "binlog/charset.h"
 #include "binlog/reader_state.h"
+
+#include "common/utf8.h"
 
 // --- transactions --------------------------------------------------------------------------------
 
@@ -366,7 +367,7 @@ static bool handle_rotate(struct reader *reader, const struct event *event, stru
     uint64_t pos;
     if (!event_read_rotate(event, &name, &pos, err))
         return false;
-    if (name.len >= POSITION_FILE_MAX || !charset_utf8_is_valid(name))
+    if (name.len >= POSITION_FILE_MAX || !utf8_is_valid(name))
         return reader_corrupt_order(event, "without a valid file name", err);
     if (!reader_between_transactions(reader))
         return reader_ends_in_transaction(reader, err);

@@ -13,6 +13,7 @@
 #include "binlog/table_map.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,7 +169,7 @@ static bool read_names(struct parse *parse, struct cursor *cur, struct err *err)
     struct slice *names[] = {&parse->map->table.db, &parse->map->table.name};
     for (size_t i = 0; i < 2; i++) {
         struct slice name = cursor_lenenc_bytes(cur);
-        if (cursor_u8(cur) != 0 || cur->failed || !charset_utf8_is_valid(name))
+        if (cursor_u8(cur) != 0 || cur->failed || !utf8_is_valid(name))
             return err_at(err, ERR_CORRUPT, cursor_offset(cur),
                           "TABLE_MAP_EVENT: no valid name of a database and a table");
         *names[i] = name;
@@ -313,7 +314,7 @@ static bool read_column_names(struct parse *parse, struct err *err)
             name = cursor_lenenc_bytes(&cur);
         else
             name.len = (size_t)snprintf(numbered, sizeof numbered, "@%zu", i + 1);
-        if (cur.failed || !charset_utf8_is_valid(name))
+        if (cur.failed || !utf8_is_valid(name))
             return corrupt(parse, &cur, "column names do not fit the columns", err);
         parse->columns[i].name = arena_copy(arena, name);
     }
@@ -330,7 +331,7 @@ static bool read_label(struct parse *parse, const struct column_format *format, 
         format->is_binary ? NULL : charset_of_collation(format->collation);
     if (!charset) {
         *label = arena_copy(&parse->map->arena, bytes);
-        return charset_utf8_is_valid(bytes) || corrupt(parse, cur, "a label is not UTF-8", err);
+        return utf8_is_valid(bytes) || corrupt(parse, cur, "a label is not UTF-8", err);
     }
     struct value text;
     if (!charset_to_utf8(charset, bytes, &parse->map->arena, &text, err))

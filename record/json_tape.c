@@ -2,6 +2,7 @@
 // JSON tape: see json_tape.h.
 #include "record/json_tape.h"
 
+#include "common/utf8.h"
 #include "record/json_scan.h"
 
 #include <stdio.h>
@@ -12,60 +13,13 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-// Length of the UTF-8 sequence at ptr, 0 when it is none: RFC 3629's table, without surrogates and
-// over-long forms.
-static size_t utf8_length(const uint8_t *ptr, size_t left)
-{
-    uint8_t c = ptr[0];
-    size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((ptr[i] & 0xc0) != 0x80)
-            return 0;
-    bool too_low = (c == 0xe0 && ptr[1] < 0xa0) || (c == 0xf0 && ptr[1] < 0x90);
-    bool too_high = (c == 0xed && ptr[1] > 0x9f) || (c == 0xf4 && ptr[1] > 0x8f);
-    return too_low || too_high ? 0 : n;
-}
-
-// How many bytes in front are known to be ASCII: 0, 8 or 32.
-static size_t ascii_length(struct slice text)
-{
-    const uint64_t highs = 0x8080808080808080;
-    uint64_t words[4];
-    if (text.len >= sizeof words) {
-        memcpy(words, text.ptr, sizeof words);
-        if (((words[0] | words[1] | words[2] | words[3]) & highs) == 0)
-            return sizeof words;
-    }
-    if (text.len < sizeof *words)
-        return 0;
-    memcpy(words, text.ptr, sizeof *words);
-    return words[0] & highs ? 0 : sizeof *words;
-}
-
-// How many bytes in front are valid UTF-8.
-static size_t utf8_valid_length(struct slice text)
-{
-    size_t at = 0;
-    while (at < text.len) {
-        size_t n = ascii_length(slice_of(text.ptr + at, text.len - at));
-        if (n == 0)
-            n = utf8_length(text.ptr + at, text.len - at);
-        if (n == 0)
-            break;
-        at += n;
-    }
-    return at;
-}
-
 static bool check_text(const struct json_tape *tape, struct err *err)
 {
     struct slice text = tape->text;
     if (text.len > JSON_TEXT_MAX)
         return err_at(err, ERR_CORRUPT, tape->base, "JSON text of %zu bytes, more than %u",
                       text.len, JSON_TEXT_MAX);
-    size_t valid = utf8_valid_length(text);
+    size_t valid = utf8_valid_length(text, UTF8_BYTES_MAX);
     if (valid < text.len)
         return err_at(err, ERR_CORRUPT, tape->base + valid, "byte 0x%02x is not valid UTF-8",
                       text.ptr[valid]);

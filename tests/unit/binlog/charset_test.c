@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Charset: bytes of text in many sets, with what CONVERT(… USING utf8mb4) of MySQL 9.7 makes of
-// them; bytes that the server calls invalid; UTF-8 at its limits (Unicode 15, table 3-7).
+// them; bytes that the server calls invalid.
 #include "binlog/charset.h"
 
 #include "tests/unit/binlog/hex.h"
@@ -97,18 +97,6 @@ static void test_invalid(void **state)
     arena_deinit(&arena);
 }
 
-static void test_utf8_limits(void **state)
-{
-    (void)state;
-    static const char *const valid[] = {"7f",     "c280",   "dfbf",     "e0a080",  "ed9fbf",
-                                        "ee8080", "efbfbf", "f0908080", "f48fbfbf"};
-    for (size_t i = 0; i < COUNT_OF(valid); i++) {
-        struct slice bytes = hex(valid[i]);
-        assert_true(charset_utf8_is_valid(bytes));
-        free((void *)(uintptr_t)bytes.ptr);
-    }
-}
-
 static void test_collations(void **state)
 {
     (void)state;
@@ -149,8 +137,9 @@ static void test_borrowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),    cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_utf8_limits), cmocka_unit_test(test_collations),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_collations),
         cmocka_unit_test(test_borrowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
