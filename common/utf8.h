@@ -17,6 +17,14 @@ static inline bool utf8_is_valid(struct slice text)
     return utf8_valid_length(text, UTF8_BYTES_MAX) == text.len;
 }
 
+static inline bool utf8_is_short_ascii(struct slice text)
+{
+    uint8_t all = 0;
+    for (size_t i = 0; i < text.len; i++)
+        all |= text.ptr[i];
+    return all < 0x80;
+}
+
 // Nearly every text is, so all of it is looked at before anything is decided; of a word or more the
 // last word from the end.
 static inline bool utf8_is_ascii(struct slice text)
@@ -24,7 +32,7 @@ static inline bool utf8_is_ascii(struct slice text)
     uint64_t word;
     uint64_t all = 0;
     if (text.len < sizeof word)
-        return utf8_valid_length(text, 1) == text.len;
+        return utf8_is_short_ascii(text);
     for (size_t at = 0; text.len - at >= sizeof word; at += sizeof word) {
         memcpy(&word, text.ptr + at, sizeof word);
         all |= word;

@@ -45,6 +45,23 @@ static void test_valid(void **state)
         }
 }
 
+static void test_ascii(void **state)
+{
+    char room[2 * PLACES];
+    (void)state;
+    for (size_t n = 0; n < PLACES; n++) {
+        struct slice text = placed(room, n, "", 0);
+        assert_true(utf8_is_ascii(text));
+        assert_int_equal(utf8_valid_length(text, 1), n);
+        for (size_t at = 0; at < n; at++) {
+            room[at] = '\xff';
+            assert_false(utf8_is_ascii(text));
+            assert_int_equal(utf8_valid_length(text, UTF8_BYTES_MAX), at);
+            room[at] = 'x';
+        }
+    }
+}
+
 static void test_invalid(void **state)
 {
     char room[2 * PLACES];
@@ -65,6 +82,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_ascii),
         cmocka_unit_test(test_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
