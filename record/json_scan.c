@@ -51,11 +51,6 @@ static bool fail_trailing(const struct scan *scan)
                   "no JSON: trailing bytes");
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool is_at(const struct scan *scan, char c)
 {
     return scan->pos < scan->end && *scan->pos == (uint8_t)c;
@@ -63,7 +58,7 @@ static bool is_at(const struct scan *scan, char c)
 
 static void skip_space(struct scan *scan)
 {
-    while (scan->pos < scan->end && is_space(*scan->pos))
+    while (scan->pos < scan->end && json_is_space(*scan->pos))
         scan->pos++;
 }
 

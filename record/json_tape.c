@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool check_text(const struct json_tape *tape, struct err *err)
 {
     struct slice text = tape->text;
@@ -24,7 +19,7 @@ static bool check_text(const struct json_tape *tape, struct err *err)
         return err_at(err, ERR_CORRUPT, tape->base + valid, "byte 0x%02x is not valid UTF-8",
                       text.ptr[valid]);
     size_t first = 0;
-    while (first < text.len && is_space(text.ptr[first]))
+    while (first < text.len && json_is_space(text.ptr[first]))
         first++;
     if (first == text.len)
         return err_at(err, ERR_CORRUPT, tape->base + first, "JSON text ends early");

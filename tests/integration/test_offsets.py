@@ -207,9 +207,6 @@ class SlowBrokers(Background):
             self.ended.wait(1.2)
             self._signal(signal.SIGCONT)
 
-    def close(self):
-        self._signal(signal.SIGCONT)
-
 
 @pytest.mark.own("kafka")
 def test_reset_applier_that_ended_while_brokers_are_slow(pipeline, database):
