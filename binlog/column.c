@@ -18,14 +18,12 @@
 #define SRID_BYTES 4
 #define DEFLATE_RATIO_MAX 1032 // no deflate stream expands further
 
-typedef bool decode_fn(const struct column_format *format, struct cursor *cur, struct arena *arena,
-                       struct value *value, struct err *err);
 typedef bool resolve_fn(struct column_format *format, struct err *err);
 typedef void shape_fn(const struct column_format *format, struct column *shape);
 
 struct type {
     const char *name;
-    decode_fn *decode; // NULL: this version does not know the code, or refuses it
+    column_decoder *decode; // NULL: this version does not know the code, or refuses it
     resolve_fn *resolve;
     shape_fn *shape;           // what differs from `logical`; may be NULL
     enum column_type logical;  // of text where the type has both
@@ -664,7 +662,10 @@ bool column_format_resolve(struct column_format *format, struct err *err)
     format->length = 0;
     format->text = NULL;
     format->is_binary = false;
-    return type->resolve(format, err);
+    if (!type->resolve(format, err))
+        return false;
+    format->decode = types[format->real].decode;
+    return true;
 }
 
 bool column_shape(const struct column_format *format, struct column *shape, struct err *err)
@@ -682,14 +683,8 @@ bool column_shape(const struct column_format *format, struct column *shape, stru
     return true;
 }
 
-bool column_decode(const struct column_format *format, struct cursor *cur, struct arena *arena,
-                   struct value *value, struct err *err)
+bool column_cut_short(const struct column_format *format, const struct cursor *cur, struct err *err)
 {
-    bool done = types[format->real].decode(format, cur, arena, value, err);
-    if (done && !cur->failed)
-        return true;
-    if (cur->failed)
-        return err_at(err, ERR_CORRUPT, cursor_offset(cur), "%s: the value ends beyond its row",
-                      types[format->real].name);
-    return false;
+    return err_at(err, ERR_CORRUPT, cursor_offset(cur), "%s: the value ends beyond its row",
+                  types[format->real].name);
 }

@@ -50,11 +50,18 @@ enum column_code {
     CODE_GEOMETRY = 255,
 };
 
+struct column_format;
+
+// Decodes one value that is not NULL. What it read beyond the end is for the cursor to tell.
+typedef bool column_decoder(const struct column_format *format, struct cursor *cur,
+                            struct arena *arena, struct value *value, struct err *err);
+
 // What the table map says of one column, beyond its logical shape in `struct column`. Borrowed from
 // the table map.
 struct column_format {
-    uint8_t code;    // as it stands on the wire
-    uint8_t real;    // CODE_STRING carries ENUM, SET and CHAR: which; else the same as code
+    column_decoder *decode; // of `real`
+    uint8_t code;           // as it stands on the wire
+    uint8_t real;           // CODE_STRING carries ENUM, SET and CHAR: which; else the same as code
     uint16_t meta;   // the type's metadata, 0 for none; of two bytes, the first is the high one in
                      // STRING, ENUM, SET, VAR_STRING, NEWDECIMAL, the low one in VARCHAR, BIT
     uint16_t length; // strings: most bytes; ENUM, SET: bytes on the wire; blobs: bytes of the
@@ -68,9 +75,9 @@ struct column_format {
     size_t n_labels;
 };
 
-// Fills in real, length and what follows from them (`text`, `is_binary` from the collation) after
-// code, meta and the optional metadata are known. Refuses codes and metadata that this version does
-// not know (ERR_UNSUPPORTED, with the code).
+// Fills in decode, real, length and what follows from them (`text`, `is_binary` from the
+// collation) after code, meta and the optional metadata are known. Refuses codes and metadata that
+// this version does not know (ERR_UNSUPPORTED, with the code).
 MUST_CHECK bool column_format_resolve(struct column_format *format, struct err *err);
 
 // "BIGINT", "JSON", …: the type's name for messages; NULL for a code that this version does not
@@ -81,9 +88,18 @@ const char *column_code_name(uint8_t code);
 MUST_CHECK bool column_shape(const struct column_format *format, struct column *shape,
                              struct err *err);
 
+// ERR_CORRUPT: the value ends beyond its row. Always returns false.
+bool column_cut_short(const struct column_format *format, const struct cursor *cur,
+                      struct err *err);
+
 // Decodes one value that is not NULL; moves the cursor behind it. Slices of *value borrow from the
 // event or the arena. ERR_CORRUPT or ERR_UNSUPPORTED with the offset.
-MUST_CHECK bool column_decode(const struct column_format *format, struct cursor *cur,
-                              struct arena *arena, struct value *value, struct err *err);
+MUST_CHECK static inline bool column_decode(const struct column_format *format, struct cursor *cur,
+                                            struct arena *arena, struct value *value,
+                                            struct err *err)
+{
+    bool done = format->decode(format, cur, arena, value, err);
+    return cur->failed ? column_cut_short(format, cur, err) : done;
+}
 
 #endif

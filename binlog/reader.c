@@ -47,14 +47,18 @@ static bool fail_here(struct reader *reader, struct err *err)
 
 // --- events --------------------------------------------------------------------------------------
 
+static bool may_come_first(const struct event *event)
+{
+    return event->code == EVENT_FORMAT_DESCRIPTION || event->code == EVENT_ROTATE ||
+           event->code == EVENT_HEARTBEAT || event->code == EVENT_HEARTBEAT_V2 ||
+           event->code == EVENT_START_V3; // refused for what it is
+}
+
 static bool handle_outer(struct reader *reader, struct err *err)
 {
     struct event *event = &reader->event;
     event_locate(event, &reader->event_pos, &reader->next_pos);
-    bool is_first = event->code == EVENT_FORMAT_DESCRIPTION || event->code == EVENT_ROTATE ||
-                    event->code == EVENT_HEARTBEAT || event->code == EVENT_HEARTBEAT_V2 ||
-                    event->code == EVENT_START_V3; // refused for what it is
-    if (!reader->format.is_known && !is_first)
+    if (!reader->format.is_known && !may_come_first(event))
         return reader_corrupt_order(event, "before a format description", err);
     if (!(event->flags & EVENT_FLAG_ARTIFICIAL)) {
         reader->counts.events++;
@@ -213,6 +217,12 @@ bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item 
     *item = (struct reader_item){.kind = READER_IDLE};
     enum source_result result = SOURCE_EVENT;
     while (result != SOURCE_IDLE && result != SOURCE_END) {
+        if (!reader->due) {
+            arena_reset(&reader->arena);
+            if (!step(reader, timeout_ms, &result, err))
+                return false;
+            continue;
+        }
         if (reader->due & DUE_BEGIN)
             return hand_out_begin(reader, item);
         if (reader->due & DUE_DDL)
@@ -234,13 +244,8 @@ bool reader_next(struct reader *reader, unsigned timeout_ms, struct reader_item 
         }
         if (reader->due & DUE_COMMIT)
             return hand_out_commit(reader, item, err);
-        if (reader->due & DUE_IDLE) {
-            reader->due &= ~(unsigned)DUE_IDLE;
-            return true;
-        }
-        arena_reset(&reader->arena);
-        if (!step(reader, timeout_ms, &result, err))
-            return false;
+        reader->due &= ~(unsigned)DUE_IDLE;
+        return true;
     }
     if (result == SOURCE_END)
         item->kind = READER_END;

@@ -72,14 +72,20 @@ static bool is_dummy(uint64_t id, size_t id_bytes)
     return id == (id_bytes == 4 ? UINT32_MAX : ((uint64_t)1 << 48) - 1);
 }
 
+// Of the first n bits, from the low end of a byte on.
+static size_t count_bits(const uint8_t *bits, size_t n)
+{
+    size_t count = 0;
+    for (; n >= 8; n -= 8)
+        count += (size_t)__builtin_popcount(*bits++);
+    return n ? count + (size_t)__builtin_popcount(*bits & ((1u << n) - 1)) : count;
+}
+
 static void read_image(struct row_image *image, struct cursor *cur, size_t n_columns)
 {
     image->is_used = true;
     image->present = cursor_take(cur, (n_columns + 7) / 8);
-    image->n_present = 0;
-    if (image->present)
-        for (size_t i = 0; i < n_columns; i++)
-            image->n_present += image->present[i / 8] >> (i % 8) & 1;
+    image->n_present = image->present ? count_bits(image->present, n_columns) : 0;
 }
 
 static bool read_images(struct row_event *rows, const struct event *event, struct cursor *cur,
@@ -108,7 +114,7 @@ static bool read_head(struct cursor *cur, const struct event *event,
                       struct table_map **map, uint16_t *flags, struct err *err)
 {
     size_t id_bytes = table_map_id_bytes(format, event->code);
-    uint64_t id = cursor_le(cur, id_bytes);
+    uint64_t id = table_map_read_id(cur, id_bytes);
     *flags = cursor_u16(cur);
     *map = NULL;
     if (cur->failed)
@@ -168,19 +174,18 @@ bool row_event_parse(struct row_event *rows, const struct event *event,
     return !kind->is_compressed || plain_inflate(plain, &rows->cur, err);
 }
 
-bool row_event_done(const struct row_event *rows)
+static bool name_column(const struct row_event *rows, size_t i, struct err *err)
 {
-    return !rows->map || !rows->map->is_wanted || (rows->is_started && !cursor_left(&rows->cur));
+    const struct table *table = &rows->map->table;
+    return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(table->columns[i].name),
+                    SLICE_ARG(table->db), SLICE_ARG(table->name));
 }
 
 static bool decode_column(const struct row_event *rows, size_t i, struct cursor *cur,
                           struct arena *arena, struct value *value, struct err *err)
 {
-    const struct table *table = &rows->map->table;
-    if (column_decode(&rows->map->formats[i], cur, arena, value, err))
-        return true;
-    return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(table->columns[i].name),
-                    SLICE_ARG(table->db), SLICE_ARG(table->name));
+    return column_decode(&rows->map->formats[i], cur, arena, value, err) ||
+           name_column(rows, i, err);
 }
 
 static bool cut_short(const struct row_event *rows, struct err *err)
@@ -235,11 +240,8 @@ static bool decode_diffs(const struct value *before, struct cursor *cur, struct 
 static bool decode_partial(const struct row_event *rows, size_t i, struct cursor *cur,
                            struct arena *arena, struct value *value, struct err *err)
 {
-    const struct table *table = &rows->map->table;
-    if (decode_diffs(&rows->before.values[i], cur, arena, value, err))
-        return true;
-    return err_wrap(err, "column %.*s of %.*s.%.*s", SLICE_ARG(table->columns[i].name),
-                    SLICE_ARG(table->db), SLICE_ARG(table->name));
+    return decode_diffs(&rows->before.values[i], cur, arena, value, err) ||
+           name_column(rows, i, err);
 }
 
 // An image after of a partial update.
@@ -278,15 +280,15 @@ static bool decode_partial_image(struct row_event *rows, struct arena *arena, st
 static bool decode_image(struct row_event *rows, const struct row_image *image, struct arena *arena,
                          struct err *err)
 {
-    const struct table *table = &rows->map->table;
+    size_t n_columns = rows->map->table.n_columns;
     struct value *values = image->values;
     struct cursor *cur = &rows->cur;
     const uint8_t *nulls = cursor_take(cur, (image->n_present + 7) / 8);
     if (!nulls)
         return cut_short(rows, err);
-    bool is_full = image->n_present == table->n_columns;
+    bool is_full = image->n_present == n_columns;
     size_t k = 0;
-    for (size_t i = 0; i < table->n_columns; i++) {
+    for (size_t i = 0; i < n_columns; i++) {
         if (!is_full && !(image->present[i / 8] >> (i % 8) & 1)) {
             values[i].kind = VALUE_ABSENT;
             continue;

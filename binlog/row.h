@@ -42,7 +42,10 @@ MUST_CHECK bool row_event_find_map(const struct event *event, const struct event
 bool row_event_ends_statement(const struct event *event, const struct event_format *format);
 
 // True when no row is left.
-bool row_event_done(const struct row_event *rows);
+static inline bool row_event_done(const struct row_event *rows)
+{
+    return !rows->map || !rows->map->is_wanted || (rows->is_started && !cursor_left(&rows->cur));
+}
 
 // Decodes the next row into before.values and after.values. Only when not done.
 MUST_CHECK bool row_event_next(struct row_event *rows, struct arena *arena, struct err *err);

@@ -73,12 +73,8 @@ static bool read_more(struct source_file *file, struct buf *to, size_t room, ssi
     return true;
 }
 
-// Brings n bytes together, or as many as the file still has. Memory grows with what is read, not
-// with what is claimed.
-static bool fill(struct source_file *file, size_t n, struct err *err)
+static bool read_ahead(struct source_file *file, size_t n, struct err *err)
 {
-    if (in_block(file) >= n)
-        return true;
     if (file->begin)
         memmove(file->block.ptr, file->block.ptr + file->begin, in_block(file));
     file->block.len -= file->begin;
@@ -88,6 +84,13 @@ static bool fill(struct source_file *file, size_t n, struct err *err)
         if (!read_more(file, &file->block, BLOCK_BYTES, &got, err))
             return false;
     return true;
+}
+
+// Brings n bytes together, or as many as the file still has. Memory grows with what is read, not
+// with what is claimed.
+static bool fill(struct source_file *file, size_t n, struct err *err)
+{
+    return in_block(file) >= n || read_ahead(file, n, err);
 }
 
 static bool event_size(struct source_file *file, size_t *size, struct err *err)
@@ -203,22 +206,16 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void put_le(struct buf *out, uint64_t value, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        buf_char(out, (char)(value >> (8 * i) & 0xff));
-}
-
 static void make_rotation(struct buf *out, const char *path)
 {
     struct slice name = slice_of_str(base_name(path));
-    put_le(out, 0, 4); // no time
-    put_le(out, EVENT_ROTATE, 1);
-    put_le(out, 0, 4); // no server
-    put_le(out, EVENT_HEADER_BYTES + 8 + name.len, 4);
-    put_le(out, 0, 4); // not in the file
-    put_le(out, EVENT_FLAG_ARTIFICIAL, 2);
-    put_le(out, MAGIC_BYTES, 8);
+    buf_le(out, 0, 4); // no time
+    buf_le(out, EVENT_ROTATE, 1);
+    buf_le(out, 0, 4); // no server
+    buf_le(out, EVENT_HEADER_BYTES + 8 + name.len, 4);
+    buf_le(out, 0, 4); // not in the file
+    buf_le(out, EVENT_FLAG_ARTIFICIAL, 2);
+    buf_le(out, MAGIC_BYTES, 8);
     buf_slice(out, name);
 }
 

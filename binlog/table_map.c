@@ -663,7 +663,7 @@ bool table_maps_add(struct table_maps *maps, const struct event *event,
                     struct err *err)
 {
     struct cursor cur = event_cursor(event);
-    uint64_t id = cursor_le(&cur, table_map_id_bytes(format, EVENT_TABLE_MAP));
+    uint64_t id = table_map_read_id(&cur, table_map_id_bytes(format, EVENT_TABLE_MAP));
     if (cur.failed)
         return event_too_short(event, &cur, err);
     struct table_map *map = table_maps_find(maps, id);

@@ -61,4 +61,9 @@ struct table_map *table_maps_find(struct table_maps *maps, uint64_t id);
 // Bytes of the table number in table maps and row events: 4 in old logs, 6 since.
 size_t table_map_id_bytes(const struct event_format *format, uint8_t code);
 
+static inline uint64_t table_map_read_id(struct cursor *cur, size_t id_bytes)
+{
+    return id_bytes == 4 ? cursor_u32(cur) : cursor_u48(cur);
+}
+
 #endif

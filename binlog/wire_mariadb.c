@@ -46,17 +46,11 @@ bool wire_driver_configure(struct wire *wire, const struct wire_options *options
     return true;
 }
 
-static void put_le(struct buf *out, uint64_t value, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        buf_char(out, (char)(value >> (8 * i) & 0xff));
-}
-
 static void put_dump(struct buf *out, const struct wire_start *start)
 {
-    put_le(out, start->pos, 4);
-    put_le(out, start->annotate ? WIRE_DUMP_ANNOTATE : 0, 2);
-    put_le(out, start->server_id, 4);
+    buf_le(out, start->pos, 4);
+    buf_le(out, start->annotate ? WIRE_DUMP_ANNOTATE : 0, 2);
+    buf_le(out, start->server_id, 4);
     buf_str(out, start->file);
 }
 
@@ -64,12 +58,12 @@ static void put_dump_gtid(struct buf *out, const struct wire_start *start)
 {
     struct buf set = {0};
     gtid_set_encode(&set, start->gtid);
-    put_le(out, DUMP_THROUGH_GTID, 2);
-    put_le(out, start->server_id, 4);
-    put_le(out, strlen(start->file), 4);
+    buf_le(out, DUMP_THROUGH_GTID, 2);
+    buf_le(out, start->server_id, 4);
+    buf_le(out, strlen(start->file), 4);
     buf_str(out, start->file);
-    put_le(out, start->pos, 8);
-    put_le(out, set.len, 4);
+    buf_le(out, start->pos, 8);
+    buf_le(out, set.len, 4);
     buf_slice(out, buf_bytes(&set));
     buf_deinit(&set);
 }

@@ -69,7 +69,7 @@ static void free_blocks(struct arena *arena)
     arena->next = arena->end = NULL;
 }
 
-void arena_reset(struct arena *arena)
+void arena_take_back(struct arena *arena)
 {
     size_t used = arena->used_bytes;
     arena->used_bytes = 0;

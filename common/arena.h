@@ -28,7 +28,15 @@ void *arena_zalloc(struct arena *arena, size_t n);
 struct slice arena_copy(struct arena *arena, struct slice bytes);
 char *arena_str(struct arena *arena, struct slice text);
 
-void arena_reset(struct arena *arena);
+// What arena_reset does when there is something to do.
+void arena_take_back(struct arena *arena);
+
+static inline void arena_reset(struct arena *arena)
+{
+    if (arena->used_bytes || arena->peak_bytes)
+        arena_take_back(arena);
+}
+
 void arena_deinit(struct arena *arena);
 
 #endif

@@ -51,6 +51,15 @@ static inline void buf_char(struct buf *buf, char c)
     buf->len++;
 }
 
+// The n low bytes, the lowest first; n up to 8.
+static inline void buf_le(struct buf *buf, uint64_t value, size_t n)
+{
+    uint8_t *to = buf_reserve(buf, n);
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint8_t)(value >> (8 * i));
+    buf->len += n;
+}
+
 static inline void buf_clear(struct buf *buf)
 {
     buf->len = 0;

@@ -9,6 +9,7 @@
 #ifndef TAILRACE_COMMON_CURSOR_H
 #define TAILRACE_COMMON_CURSOR_H
 
+#include "common/little_endian.h"
 #include "common/slice.h"
 
 struct cursor {
@@ -109,27 +110,32 @@ static inline uint8_t cursor_u8(struct cursor *cur)
 
 static inline uint16_t cursor_u16(struct cursor *cur)
 {
-    return (uint16_t)cursor_le(cur, 2);
+    const uint8_t *ptr = cursor_take(cur, 2);
+    return ptr ? le_u16(ptr) : 0;
 }
 
 static inline uint32_t cursor_u24(struct cursor *cur)
 {
-    return (uint32_t)cursor_le(cur, 3);
+    const uint8_t *ptr = cursor_take(cur, 3);
+    return ptr ? le_u16(ptr) | (uint32_t)ptr[2] << 16 : 0;
 }
 
 static inline uint32_t cursor_u32(struct cursor *cur)
 {
-    return (uint32_t)cursor_le(cur, 4);
+    const uint8_t *ptr = cursor_take(cur, 4);
+    return ptr ? le_u32(ptr) : 0;
 }
 
 static inline uint64_t cursor_u48(struct cursor *cur)
 {
-    return cursor_le(cur, 6);
+    const uint8_t *ptr = cursor_take(cur, 6);
+    return ptr ? le_u48(ptr) : 0;
 }
 
 static inline uint64_t cursor_u64(struct cursor *cur)
 {
-    return cursor_le(cur, 8);
+    const uint8_t *ptr = cursor_take(cur, 8);
+    return ptr ? le_u64(ptr) : 0;
 }
 
 // MySQL's length-encoded integer: < 251 itself, 252 + 2 bytes, 253 + 3 bytes, 254 + 8 bytes; 251

@@ -12,11 +12,6 @@
 // How many bytes in front are valid, in characters of at most `most` bytes.
 size_t utf8_valid_length(struct slice text, size_t most);
 
-static inline bool utf8_is_valid(struct slice text)
-{
-    return utf8_valid_length(text, UTF8_BYTES_MAX) == text.len;
-}
-
 static inline bool utf8_is_short_ascii(struct slice text)
 {
     uint8_t all = 0;
@@ -39,6 +34,11 @@ static inline bool utf8_is_ascii(struct slice text)
     }
     memcpy(&word, text.ptr + text.len - sizeof word, sizeof word);
     return !((all | word) & UTF8_HIGH_BITS);
+}
+
+static inline bool utf8_is_valid(struct slice text)
+{
+    return utf8_is_ascii(text) || utf8_valid_length(text, UTF8_BYTES_MAX) == text.len;
 }
 
 #endif

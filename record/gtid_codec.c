@@ -358,21 +358,13 @@ void gtid_set_write(struct buf *out, const struct gtid_set *set)
     }
 }
 
-static void put_le64(struct buf *out, uint64_t v)
-{
-    uint8_t *to = buf_reserve(out, 8);
-    for (int i = 0; i < 8; i++)
-        to[i] = (uint8_t)(v >> (8 * i));
-    out->len += 8;
-}
-
 void gtid_set_encode(struct buf *out, const struct gtid_set *set)
 {
     bool tagged = false;
     for (size_t i = 0; i < set->n_members; i++)
         tagged = tagged || set->members[i].id.tag[0];
     uint64_t n = set->n_members;
-    put_le64(out, tagged ? (uint64_t)FORMAT_TAGGED << 56 | n << 8 | FORMAT_TAGGED : n);
+    buf_le(out, tagged ? (uint64_t)FORMAT_TAGGED << 56 | n << 8 | FORMAT_TAGGED : n, 8);
     for (size_t i = 0; i < set->n_members; i++) {
         const struct gtid_member *member = &set->members[i];
         size_t tag_length = strlen(member->id.tag);
@@ -381,10 +373,10 @@ void gtid_set_encode(struct buf *out, const struct gtid_set *set)
             buf_char(out, (char)(tag_length << 1));
             buf_append(out, member->id.tag, tag_length);
         }
-        put_le64(out, member->n_ranges);
+        buf_le(out, member->n_ranges, 8);
         for (size_t range = 0; range < member->n_ranges; range++) {
-            put_le64(out, member->ranges[range].first);
-            put_le64(out, member->ranges[range].last + 1);
+            buf_le(out, member->ranges[range].first, 8);
+            buf_le(out, member->ranges[range].last + 1, 8);
         }
     }
 }

@@ -6,6 +6,7 @@
 // transaction, where there is none.
 #include "record/json_writer.h"
 
+#include "common/little_endian.h"
 #include "record/base64.h"
 #include "record/json_plain.h"
 #include "record/number_text.h"
@@ -152,14 +153,9 @@ static void put_vector(struct buf *out, struct slice floats)
     assert(floats.len % 4 == 0);
     buf_char(out, '[');
     for (size_t i = 0; i < floats.len; i += 4) {
-        const uint8_t *ptr = floats.ptr + i;
-        uint32_t bits =
-            ptr[0] | (uint32_t)ptr[1] << 8 | (uint32_t)ptr[2] << 16 | (uint32_t)ptr[3] << 24;
-        float f;
-        memcpy(&f, &bits, sizeof f);
         if (i > 0)
             buf_char(out, ',');
-        number_write_float(out, f);
+        number_write_float(out, le_float(floats.ptr + i));
     }
     buf_char(out, ']');
 }
@@ -270,7 +266,9 @@ static void put_row(struct buf *out, const struct table *table, const struct val
         if (is_put)
             to = put_integer(to, &row[i]);
         out->len = (size_t)(to - out->ptr);
-        if (!is_put)
+        if (row[i].kind == VALUE_TEXT)
+            json_write_string(out, row[i].text);
+        else if (!is_put)
             json_write_value(out, &row[i]);
     }
     if (before == '{')

@@ -2,20 +2,17 @@
 // murmur2: 32 bits, seed 0x9747b28c, four bytes at a time as little-endian integers.
 #include "record/murmur2.h"
 
+#include "common/little_endian.h"
+
 #define SEED 0x9747b28c
 #define FACTOR 0x5bd1e995
-
-static uint32_t load_le32(const uint8_t *ptr)
-{
-    return ptr[0] | (uint32_t)ptr[1] << 8 | (uint32_t)ptr[2] << 16 | (uint32_t)ptr[3] << 24;
-}
 
 uint32_t murmur2(struct slice key)
 {
     uint32_t h = SEED ^ (uint32_t)key.len;
     size_t whole = key.len & ~(size_t)3;
     for (size_t i = 0; i < whole; i += 4) {
-        uint32_t k = load_le32(key.ptr + i) * FACTOR;
+        uint32_t k = le_u32(key.ptr + i) * FACTOR;
         k ^= k >> 24;
         h = h * FACTOR ^ k * FACTOR;
     }

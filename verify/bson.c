@@ -98,7 +98,7 @@ static void put_temporal(struct buf *out, const struct shape_column *column, str
     struct buf written = {0};
     if (column->holding.bson == HELD_DATE && read_date(text, &ms)) {
         buf_char(out, TYPE_DATE);
-        bson_put_le(out, (uint64_t)ms, 8);
+        buf_le(out, (uint64_t)ms, 8);
         return;
     }
     text_put_temporal(&written, column, text);
@@ -112,7 +112,7 @@ static void put_geometry(struct buf *out, struct slice stored)
     size_t n = stored.len < 4 ? stored.len : 4;
     size_t value = out->len;
     buf_char(out, TYPE_INT64);
-    bson_put_le(out, bson_get_le(stored, n), 8);
+    buf_le(out, bson_get_le(stored, n), 8);
     bson_insert_name(out, value, slice_of_str("srid"));
     value = out->len;
     bson_put_binary(out, slice_of(stored.ptr + n, stored.len - n));

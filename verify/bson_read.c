@@ -81,7 +81,7 @@ static bool read_geometry(struct buf *out, struct slice value)
     if (!bson_init_static(&doc, value.ptr, value.len) || !bson_iter_init(&iter, &doc) ||
         !bson_iter_next(&iter) || !BSON_ITER_HOLDS_INT64(&iter))
         return false;
-    bson_put_le(out, (uint64_t)bson_iter_int64(&iter), 4);
+    buf_le(out, (uint64_t)bson_iter_int64(&iter), 4);
     if (!bson_iter_next(&iter) || !BSON_ITER_HOLDS_BINARY(&iter))
         return false;
     bson_iter_binary(&iter, &subtype, &n, &wkb);
@@ -99,7 +99,7 @@ static bool read_vector(struct buf *out, struct slice value)
         float v = good ? (float)bson_iter_double(&iter) : 0;
         uint32_t bits;
         memcpy(&bits, &v, sizeof bits);
-        bson_put_le(out, bits, 4);
+        buf_le(out, bits, 4);
     }
     return good;
 }

@@ -9,14 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void bson_put_le(struct buf *out, uint64_t v, size_t n)
-{
-    uint8_t *to = buf_reserve(out, n);
-    for (size_t i = 0; i < n; i++)
-        to[i] = (uint8_t)(v >> (8 * i));
-    out->len += n;
-}
-
 uint64_t bson_get_le(struct slice bytes, size_t n)
 {
     uint64_t v = 0;
@@ -28,7 +20,7 @@ uint64_t bson_get_le(struct slice bytes, size_t n)
 void bson_put_string(struct buf *out, struct slice text)
 {
     buf_char(out, TYPE_STRING);
-    bson_put_le(out, text.len + 1, 4);
+    buf_le(out, text.len + 1, 4);
     buf_slice(out, text);
     buf_char(out, '\0');
 }
@@ -36,7 +28,7 @@ void bson_put_string(struct buf *out, struct slice text)
 void bson_put_binary(struct buf *out, struct slice bytes)
 {
     buf_char(out, TYPE_BINARY);
-    bson_put_le(out, bytes.len, 4);
+    buf_le(out, bytes.len, 4);
     buf_char(out, '\0'); // subtype
     buf_slice(out, bytes);
 }
@@ -46,7 +38,7 @@ void bson_put_double(struct buf *out, double v)
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
     buf_char(out, TYPE_DOUBLE);
-    bson_put_le(out, bits, 8);
+    buf_le(out, bits, 8);
 }
 
 // As Decimal128 where it can be one, else as string.
@@ -61,8 +53,8 @@ void bson_put_decimal(struct buf *out, struct slice text)
         return;
     }
     buf_char(out, TYPE_DECIMAL);
-    bson_put_le(out, decimal.low, 8);
-    bson_put_le(out, decimal.high, 8);
+    buf_le(out, decimal.low, 8);
+    buf_le(out, decimal.high, 8);
 }
 
 // A document is opened by its length, which is filled in at its end.
@@ -70,7 +62,7 @@ size_t bson_open_document(struct buf *out, uint8_t type)
 {
     if (type)
         buf_char(out, (char)type);
-    bson_put_le(out, 0, 4);
+    buf_le(out, 0, 4);
     return out->len - 4;
 }
 
@@ -104,9 +96,9 @@ void bson_put_integer(struct buf *out, struct slice text, bool is_narrow)
         bson_put_decimal(out, text);
     } else if (is_narrow && v >= INT32_MIN && v <= INT32_MAX) {
         buf_char(out, TYPE_INT32);
-        bson_put_le(out, (uint64_t)v, 4);
+        buf_le(out, (uint64_t)v, 4);
     } else {
         buf_char(out, TYPE_INT64);
-        bson_put_le(out, (uint64_t)v, 8);
+        buf_le(out, (uint64_t)v, 8);
     }
 }

@@ -17,7 +17,6 @@
 #define TYPE_INT64 0x12
 #define TYPE_DECIMAL 0x13
 
-void bson_put_le(struct buf *out, uint64_t v, size_t n);
 uint64_t bson_get_le(struct slice bytes, size_t n);
 
 void bson_put_string(struct buf *out, struct slice text);

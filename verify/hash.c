@@ -3,6 +3,8 @@
 #define _DEFAULT_SOURCE // getentropy
 #include "verify/hash.h"
 
+#include "common/little_endian.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -41,14 +43,6 @@ static inline void mix(struct state *s, int rounds)
     }
 }
 
-static inline uint64_t load(const uint8_t *ptr, size_t n)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)ptr[i] << (8 * i);
-    return v;
-}
-
 static inline void take(struct state *s, uint64_t block)
 {
     s->v3 ^= block;
@@ -63,8 +57,11 @@ struct hash hash_of(const struct hash_key *key, struct slice bytes)
     size_t whole = bytes.len & ~(size_t)7;
     struct hash hash;
     for (size_t i = 0; i < whole; i += 8)
-        take(&s, load(bytes.ptr + i, 8));
-    take(&s, (uint64_t)bytes.len << 56 | load(bytes.ptr + whole, bytes.len - whole));
+        take(&s, le_u64(bytes.ptr + i));
+    uint64_t last = (uint64_t)bytes.len << 56;
+    for (size_t i = whole; i < bytes.len; i++)
+        last |= (uint64_t)bytes.ptr[i] << (8 * (i - whole));
+    take(&s, last);
     s.v2 ^= 0xee;
     mix(&s, FINAL_ROUNDS);
     hash.low = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

@@ -3,6 +3,7 @@
 // its one form; all else byte by byte.
 #include "verify/text.h"
 
+#include "common/little_endian.h"
 #include "common/mem.h"
 #include "record/json_writer.h"
 #include "record/number_text.h"
@@ -128,12 +129,7 @@ static void put_geometry(struct buf *out, struct slice stored)
 
 float text_vector_item(struct slice floats, size_t i)
 {
-    const uint8_t *ptr = floats.ptr + 4 * i;
-    uint32_t bits =
-        (uint32_t)ptr[0] | (uint32_t)ptr[1] << 8 | (uint32_t)ptr[2] << 16 | (uint32_t)ptr[3] << 24;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
+    return le_float(floats.ptr + 4 * i);
 }
 
 // Each number with the digits that it is named by, or with as many as name any.
@@ -459,8 +455,7 @@ static void take_geometry(void *into, struct slice name, enum json_type type, st
     if (slice_eq_str(name, "srid")) {
         slice_to_str(digits, sizeof digits, content);
         uint32_t srid = (uint32_t)strtoul(digits, NULL, 10);
-        for (int i = 0; i < SRID_BYTES; i++)
-            buf_char(out, (char)(srid >> (8 * i) & 0xff));
+        buf_le(out, srid, SRID_BYTES);
     } else {
         read_base64(out, content);
     }

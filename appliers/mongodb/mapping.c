@@ -5,6 +5,7 @@
 #include "appliers/mongodb/mapping.h"
 
 #include "common/buf.h"
+#include "common/little_endian.h"
 #include "record/holding.h"
 #include "record/number_text.h"
 #include "record/temporal_text.h"
@@ -138,15 +139,10 @@ static bool put_vector(bson_t *doc, struct slice name, struct slice floats, stru
     bool done = true;
     bson_append_array_begin(doc, (const char *)name.ptr, (int)name.len, &child);
     for (size_t i = 0; done && i + 4 <= floats.len; i += 4) {
-        const uint8_t *ptr = floats.ptr + i;
-        uint32_t bits = (uint32_t)ptr[0] | (uint32_t)ptr[1] << 8 | (uint32_t)ptr[2] << 16 |
-                        (uint32_t)ptr[3] << 24;
-        float f;
         char digits[16];
         const char *key;
-        memcpy(&f, &bits, sizeof f);
         size_t n = bson_uint32_to_string((uint32_t)(i / 4), &key, digits, sizeof digits);
-        done = put_double(&child, slice_of(key, n), widen_float(f), err);
+        done = put_double(&child, slice_of(key, n), widen_float(le_float(floats.ptr + i)), err);
     }
     bson_append_array_end(doc, &child);
     return done;
