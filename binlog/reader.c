@@ -21,7 +21,8 @@
 
 void reader_move_position(struct reader *reader)
 {
-    memcpy(reader->position.file, reader->file, sizeof reader->position.file);
+    if (strcmp(reader->position.file, reader->file) != 0)
+        memcpy(reader->position.file, reader->file, sizeof reader->position.file);
     reader->position.file_ts = reader->file_ts;
     reader->position.pos = reader->next_pos;
 }

@@ -72,13 +72,17 @@ static bool is_dummy(uint64_t id, size_t id_bytes)
     return id == (id_bytes == 4 ? UINT32_MAX : ((uint64_t)1 << 48) - 1);
 }
 
-// Of the first n bits, from the low end of a byte on.
+// Of the first n bits, from the low end of a byte on. Nearly always all are set.
 static size_t count_bits(const uint8_t *bits, size_t n)
 {
     size_t count = 0;
-    for (; n >= 8; n -= 8)
-        count += (size_t)__builtin_popcount(*bits++);
-    return n ? count + (size_t)__builtin_popcount(*bits & ((1u << n) - 1)) : count;
+    for (size_t i = 0; i < n; i += 8) {
+        size_t width = n - i < 8 ? n - i : 8;
+        unsigned all = (1u << width) - 1;
+        unsigned set = bits[i / 8] & all;
+        count += set == all ? width : (size_t)__builtin_popcount(set);
+    }
+    return count;
 }
 
 static void read_image(struct row_image *image, struct cursor *cur, size_t n_columns)
