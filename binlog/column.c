@@ -289,7 +289,7 @@ static bool decode_enum(const struct column_format *format, struct cursor *cur, 
         return true;
     }
     if (number > format->n_labels)
-        return err_at(err, ERR_CORRUPT, offset, "ENUM: value %" PRIu64 " of %zu labels", number,
+        return err_at(err, ERR_CORRUPT, offset, "ENUM: value %" PRIu64 " of %u labels", number,
                       format->n_labels);
     value->text = number ? format->labels[number - 1] : slice_of("", 0);
     return true;
@@ -327,7 +327,7 @@ static bool decode_set(const struct column_format *format, struct cursor *cur, s
         return true;
     }
     if (format->n_labels < LABELS_IN_SET_MAX && members >> format->n_labels)
-        return err_at(err, ERR_CORRUPT, offset, "SET: member beyond its %zu labels",
+        return err_at(err, ERR_CORRUPT, offset, "SET: member beyond its %u labels",
                       format->n_labels);
     value->text = join_labels(format, members, arena);
     return true;

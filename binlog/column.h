@@ -70,9 +70,9 @@ struct column_format {
     bool is_unsigned;
     bool is_binary;             // collation 63: bytes, not text
     uint16_t collation;         // 0: not known: UTF-8 where valid, else VALUE_BAD_TEXT
+    uint32_t n_labels;          // ENUM, SET
     const struct charset *text; // NULL for what is no text
-    const struct slice *labels; // ENUM, SET: in UTF-8; NULL where the metadata has none
-    size_t n_labels;
+    const struct slice *labels; // n_labels, in UTF-8; NULL where the metadata has none
 };
 
 // Fills in decode, real, length and what follows from them (`text`, `is_binary` from the

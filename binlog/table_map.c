@@ -360,7 +360,7 @@ static bool read_labels(struct parse *parse, enum field field, uint8_t code, str
             if (!read_label(parse, format, &cur, &labels[k], err))
                 return false;
         format->labels = labels;
-        format->n_labels = (size_t)n;
+        format->n_labels = (uint32_t)n;
     }
     return cursor_done(&cur) || corrupt(parse, &cur, "there are labels without columns", err);
 }
@@ -482,7 +482,7 @@ static void copy_labels(struct table_map *map, struct column_format *format,
     for (size_t i = 0; i < from->n_labels; i++)
         labels[i] = arena_copy(&map->arena, from->labels[i]);
     format->labels = labels;
-    format->n_labels = from->n_labels;
+    format->n_labels = (uint32_t)from->n_labels;
 }
 
 // What the event itself says of a column stays; the rest comes from the server.
