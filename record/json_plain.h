@@ -9,18 +9,21 @@
 #include <stdint.h>
 #include <string.h>
 
-// GCC and clang use the machine's vectors for it.
+// GCC and clang use the machine's vectors for them.
 typedef uint8_t json_block __attribute__((vector_size(16)));
+typedef int8_t json_signed_block __attribute__((vector_size(16)));
 
 static inline bool json_is_plain(uint8_t c)
 {
     return c != '"' && c != '\\' && c >= 0x20;
 }
 
-// All ones in each byte that is not plain.
+// All ones in each byte that is not plain. With its bit of 2 turned over a byte is below 0x21 if it
+// was below a space or a quote; machines compare signed bytes at once, hence 0x80.
 static inline json_block json_not_plain(json_block bytes)
 {
-    return (json_block)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    json_signed_block turned = (json_signed_block)(bytes ^ (0x80 | 2));
+    return (json_block)((turned < 0x21 - 0x80) | (bytes == '\\'));
 }
 
 // The place of the first byte that is not 0, in memory's order.

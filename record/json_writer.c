@@ -109,18 +109,27 @@ static void write_escaped(struct buf *out, struct slice text)
     }
 }
 
-void json_write_string(struct buf *out, struct slice text)
+static void write_with_escapes(struct buf *out, struct slice text)
+{
+    buf_char(out, '"');
+    write_escaped(out, text);
+    buf_char(out, '"');
+}
+
+static inline void put_string(struct buf *out, struct slice text)
 {
     uint8_t *to = buf_reserve(out, text.len + 2);
     to[0] = '"';
-    if (copy_plain(to + 1, text)) {
-        to[text.len + 1] = '"';
+    to[text.len + 1] = '"';
+    if (copy_plain(to + 1, text))
         out->len += text.len + 2;
-        return;
-    }
-    out->len++;
-    write_escaped(out, text);
-    buf_char(out, '"');
+    else
+        write_with_escapes(out, text);
+}
+
+void json_write_string(struct buf *out, struct slice text)
+{
+    put_string(out, text);
 }
 
 static void put_base64(struct buf *out, struct slice bytes)
@@ -267,7 +276,7 @@ static void put_row(struct buf *out, const struct table *table, const struct val
             to = put_integer(to, &row[i]);
         out->len = (size_t)(to - out->ptr);
         if (row[i].kind == VALUE_TEXT)
-            json_write_string(out, row[i].text);
+            put_string(out, row[i].text);
         else if (!is_put)
             json_write_value(out, &row[i]);
     }
