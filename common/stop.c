@@ -11,12 +11,19 @@
 
 #define STOP_SLICE_MS 50
 
-static atomic_bool stop_flag;
+static _Atomic uint64_t raised_at_ms; // by the steady clock; 0: the flag is down
+
+// Also in a signal handler.
+void stop_request(void)
+{
+    uint64_t down = 0;
+    atomic_compare_exchange_strong(&raised_at_ms, &down, clock_steady_ms());
+}
 
 static void on_signal(int number)
 {
     (void)number;
-    atomic_store(&stop_flag, true);
+    stop_request();
 }
 
 void stop_init(void)
@@ -30,12 +37,13 @@ void stop_init(void)
 
 bool stop_requested(void)
 {
-    return atomic_load_explicit(&stop_flag, memory_order_relaxed);
+    return atomic_load_explicit(&raised_at_ms, memory_order_relaxed) != 0;
 }
 
-void stop_request(void)
+uint64_t stop_age_ms(void)
 {
-    atomic_store(&stop_flag, true);
+    uint64_t at_ms = atomic_load_explicit(&raised_at_ms, memory_order_relaxed);
+    return at_ms ? clock_steady_ms() - at_ms : 0;
 }
 
 bool stop_sleep_ms(unsigned ms)

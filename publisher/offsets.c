@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define ALIVE_LEAST_MS 10000
-#define COMMIT_STOP_MS 500
 #define MINUTE_S 60
 #define HOUR_S 3600
 #define DAY_S 86400
@@ -422,7 +421,7 @@ static bool write_checkpoint(struct producer *producer, const struct config *con
     message.key = buf_bytes(&key);
     message.value = buf_bytes(&value);
     bool ok = producer_topic_open(producer, buf_cstr(&name), &message.topic, err) &&
-              producer_commit(producer, &message, COMMIT_STOP_MS, err);
+              producer_commit(producer, &message, err);
     producer_topic_close(message.topic);
     checkpoint_deinit(&checkpoint);
     buf_deinit(&name);

@@ -28,6 +28,7 @@
 #define FULL_MS 2 // between two tries to put a message into a full queue
 #define ABORT_MS 500
 #define INIT_MS 30000
+#define STOP_MS 700 // what the brokers may take once the stop flag is raised
 #define QUEUE_KBYTES_LEAST 8192
 #define POLL_EVERY 256
 #define LARGE_BYTES 65536
@@ -365,17 +366,6 @@ bool producer_send(struct producer *producer, const struct message *message, str
     return true;
 }
 
-// True while there is time left: always before the stop flag, then for stop_ms.
-static bool has_time(uint64_t *stop_at_ms, unsigned stop_ms)
-{
-    if (!stop_requested())
-        return true;
-    uint64_t now_ms = clock_steady_ms();
-    if (*stop_at_ms == 0)
-        *stop_at_ms = now_ms + stop_ms;
-    return now_ms < *stop_at_ms;
-}
-
 // librdkafka 2.0 can lose sight of a record: where the brokers do not agree yet whether a new topic
 // is there, it lies in a partition that is no more, counts as sent, and is never given up. What the
 // transaction holds is sent anew by another client.
@@ -399,10 +389,9 @@ static void flush_closely(struct producer *producer)
         looks--;
 }
 
-static bool commit_transaction(struct producer *producer, unsigned stop_ms, struct err *err)
+static bool commit_transaction(struct producer *producer, struct err *err)
 {
     uint64_t begin_ms = clock_steady_ms();
-    uint64_t stop_at_ms = 0;
     CRASH_POINT(publish_checkpoint_sent);
     flush_closely(producer);
     CRASH_POINT(publish_all_acknowledged);
@@ -417,22 +406,21 @@ static bool commit_transaction(struct producer *producer, unsigned stop_ms, stru
             return fail_with(producer, error, "the transaction cannot be committed", err);
         }
         rd_kafka_error_destroy(error);
-        if (!has_time(&stop_at_ms, stop_ms))
+        if (stop_age_ms() >= STOP_MS)
             return err_set(err, ERR_STOPPED, "stopped while a transaction was committed");
         if (!check_patience(producer, begin_ms, err))
             return false;
     }
 }
 
-static bool flush(struct producer *producer, unsigned stop_ms, struct err *err)
+static bool flush(struct producer *producer, struct err *err)
 {
     uint64_t begin_ms = clock_steady_ms();
-    uint64_t stop_at_ms = 0;
     flush_closely(producer);
     while (rd_kafka_flush(producer->rk, SLICE_MS))
         if (!check_deliveries(producer, 0, err) || !check_patience(producer, begin_ms, err))
             return false;
-        else if (!has_time(&stop_at_ms, stop_ms))
+        else if (stop_age_ms() >= STOP_MS)
             return err_set(err, ERR_STOPPED, "stopped while records were acknowledged");
     return check_deliveries(producer, 0, err);
 }
@@ -450,19 +438,17 @@ static void forget_open(struct producer *producer)
     producer->largest_bytes = 0;
 }
 
-bool producer_settle(struct producer *producer, unsigned stop_ms, struct err *err)
+bool producer_settle(struct producer *producer, struct err *err)
 {
-    return producer->transactional || flush(producer, stop_ms, err);
+    return producer->transactional || flush(producer, err);
 }
 
-bool producer_commit(struct producer *producer, const struct message *checkpoint, unsigned stop_ms,
-                     struct err *err)
+bool producer_commit(struct producer *producer, const struct message *checkpoint, struct err *err)
 {
-    bool ok =
-        producer->transactional
-            ? producer_send(producer, checkpoint, err) && commit_transaction(producer, stop_ms, err)
-            : flush(producer, stop_ms, err) && producer_send(producer, checkpoint, err) &&
-                  flush(producer, stop_ms, err);
+    bool ok = producer->transactional
+                  ? producer_send(producer, checkpoint, err) && commit_transaction(producer, err)
+                  : flush(producer, err) && producer_send(producer, checkpoint, err) &&
+                        flush(producer, err);
     if (!ok)
         return false;
     producer->undecided = false;
@@ -493,7 +479,7 @@ static bool send_and_abort(struct producer *producer, const struct message *mess
     for (size_t i = 0; i < n; i++)
         if (!producer_send(producer, &messages[i], err))
             return false;
-    if (!flush(producer, 0, err))
+    if (!flush(producer, err))
         return false;
     rd_kafka_error_t *error = rd_kafka_abort_transaction(producer->rk, KAFKA_TIMEOUT_MS);
     if (error)

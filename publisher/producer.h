@@ -65,15 +65,15 @@ MUST_CHECK bool producer_send(struct producer *producer, const struct message *m
                               struct err *err);
 
 // Waits until what was sent is acknowledged, where there are no transactions: for records that say
-// so. Errors as producer_send; ERR_STOPPED after stop_ms.
-MUST_CHECK bool producer_settle(struct producer *producer, unsigned stop_ms, struct err *err);
+// so. Errors as producer_send; ERR_STOPPED 700 ms after the stop flag was raised.
+MUST_CHECK bool producer_settle(struct producer *producer, struct err *err);
 
 // Makes everything sent durable together with `checkpoint`. Errors as producer_send: then nothing
 // of it is visible, or, where the answer got lost, all of it; the last checkpoint in Kafka tells
-// which. Once the stop flag is raised it waits for stop_ms at most, and never longer than
+// which. It waits no longer than to 700 ms after the stop flag was raised, and never longer than
 // transaction.timeout.ms (message.timeout.ms) and a second.
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
-                                unsigned stop_ms, struct err *err);
+                                struct err *err);
 
 // In each lane a transaction of these messages, one after the other, aborted once the brokers have
 // them all. Nothing may be open.

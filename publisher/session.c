@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define WAIT_MS 100
-#define STOP_MS 500
 #define RIVAL_MS 300 // a server ends the dump of the older of two at once, Kafka tells us later
 #define DISPLACEMENTS_MOST 3
 #define DISPLACED_MS 600000 // a displacement so long after the last one counts as the first
@@ -79,7 +78,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
     checkpoint_write(&session->value, checkpoint);
     message.key = buf_bytes(&session->key);
     message.value = buf_bytes(&session->value);
-    if (!producer_commit(session->producer, &message, STOP_MS, err))
+    if (!producer_commit(session->producer, &message, err))
         return false;
     CRASH_POINT(publish_committed);
     session->is_committed = true;
@@ -95,7 +94,7 @@ bool session_commit(struct session *session, const struct position *position, bo
 {
     CRASH_POINT(publish_commit_due);
     if (snapshot_state_is_dirty(&session->log.snapshots) &&
-        (!producer_settle(session->producer, STOP_MS, err) || !snapshot_state_send(session, err)))
+        (!producer_settle(session->producer, err) || !snapshot_state_send(session, err)))
         return false;
     fill_checkpoint(session, position);
     return commit_checkpoint(session, running, err);

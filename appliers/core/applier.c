@@ -21,6 +21,7 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MOST_MS 30000
 #define STOP_GRACE_MS 500     // for the batch in flight, once the stop flag is raised
+#define GRACE_LOOK_MS 20      // between two looks at the flag
 #define FAULT_GRACE_MS 120000 // else: the client libraries' own time limits end it before
 
 struct session {
@@ -98,18 +99,23 @@ static bool open_session(struct session *session, struct err *err)
     return consumer_open(&options, &session->consumer, err);
 }
 
-// Lets the batches in flight end. False: one did not within its time.
-static bool stop_workers(struct session *session, uint64_t begin_ms)
+static bool wait_for_worker(struct worker *worker, uint64_t until_ms)
 {
+    while (!worker_ended(worker, GRACE_LOOK_MS))
+        if (clock_steady_ms() >= until_ms || stop_age_ms() >= STOP_GRACE_MS)
+            return false;
+    return true;
+}
+
+// Lets the batches in flight end. False: one did not within its time.
+static bool stop_workers(struct session *session)
+{
+    uint64_t until_ms = clock_steady_ms() + FAULT_GRACE_MS;
     bool all_ended = true;
     for (size_t i = 0; i < session->n_workers; i++)
         worker_stop(session->workers[i]);
-    for (size_t i = 0; i < session->n_workers; i++) {
-        unsigned grace_ms = stop_requested() ? STOP_GRACE_MS : FAULT_GRACE_MS;
-        uint64_t gone_ms = clock_steady_ms() - begin_ms;
-        unsigned left_ms = gone_ms < grace_ms ? (unsigned)(grace_ms - gone_ms) : 0;
-        all_ended = worker_ended(session->workers[i], left_ms) && all_ended;
-    }
+    for (size_t i = 0; i < session->n_workers; i++)
+        all_ended = wait_for_worker(session->workers[i], until_ms) && all_ended;
     return all_ended;
 }
 
@@ -126,10 +132,10 @@ static void log_end(const struct worker_stats *stats, uint64_t begin_ms)
 
 // A batch may be in flight for longer than a stop may take: the process ends without it. The step
 // is applied as a whole or not at all, and the next start finds out which.
-static void abandon(struct session *session, uint64_t begin_ms)
+static void abandon(struct session *session)
 {
     if (session->consumer)
-        consumer_leave(session->consumer, begin_ms);
+        consumer_leave(session->consumer);
     struct err err;
     err_set(&err, ERR_RETRY, "stopped without the outcome of a batch in flight");
     log_warn(err.text, NULL);
@@ -138,11 +144,10 @@ static void abandon(struct session *session, uint64_t begin_ms)
 
 static void close_session(struct session *session, struct worker_stats *stats)
 {
-    uint64_t begin_ms = clock_steady_ms();
-    if (!stop_workers(session, begin_ms))
-        abandon(session, begin_ms);
+    if (!stop_workers(session))
+        abandon(session);
     if (session->consumer)
-        consumer_leave(session->consumer, begin_ms);
+        consumer_leave(session->consumer);
     for (size_t i = 0; i < session->n_workers; i++)
         worker_free(session->workers[i], stats);
     consumer_free(session->consumer);

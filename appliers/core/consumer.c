@@ -623,11 +623,11 @@ bool consumer_run(struct consumer *consumer, struct err *err)
     return true;
 }
 
-static bool wait_left(struct consumer *consumer, rd_kafka_queue_t *queue, uint64_t begin_ms)
+static bool wait_left(struct consumer *consumer, rd_kafka_queue_t *queue)
 {
     uint64_t until_ms = clock_steady_ms() + LEAVE_MS;
     while (!rd_kafka_consumer_closed(consumer->rk)) {
-        if (clock_steady_ms() >= (stop_requested() ? begin_ms + STOP_LEAVE_MS : until_ms))
+        if (clock_steady_ms() >= until_ms || stop_age_ms() >= STOP_LEAVE_MS)
             return false;
         rd_kafka_message_t *message = rd_kafka_consume_queue(queue, POLL_MS); // serves on_rebalance
         if (message)
@@ -636,7 +636,7 @@ static bool wait_left(struct consumer *consumer, rd_kafka_queue_t *queue, uint64
     return true;
 }
 
-void consumer_leave(struct consumer *consumer, uint64_t begin_ms)
+void consumer_leave(struct consumer *consumer)
 {
     consumer->leaving = true;
     commit_offsets(consumer);
@@ -644,7 +644,7 @@ void consumer_leave(struct consumer *consumer, uint64_t begin_ms)
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
     if (error)
         log_warn("leaving the group", LOG_FIELDS(log_str("text", rd_kafka_error_string(error))));
-    else if (!wait_left(consumer, queue, begin_ms))
+    else if (!wait_left(consumer, queue))
         log_warn("the group was not left: it counts this member until its session timeout", NULL);
     if (error)
         rd_kafka_error_destroy(error);

@@ -35,9 +35,9 @@ MUST_CHECK bool consumer_open(const struct consumer_options *options, struct con
 MUST_CHECK bool consumer_run(struct consumer *consumer, struct err *err);
 
 // After the workers have ended: commits to the group and leaves it. Waits 10 s for the brokers'
-// answer, but once the stop flag is raised no longer than to 700 ms after begin_ms, when the ending
-// began: a member that did not leave holds its partitions until its session timeout.
-void consumer_leave(struct consumer *consumer, uint64_t begin_ms);
+// answer, but no longer than to 700 ms after the stop flag was raised: a member that did not leave
+// holds its partitions until its session timeout.
+void consumer_leave(struct consumer *consumer);
 
 // After the workers were freed. Takes NULL.
 void consumer_free(struct consumer *consumer);

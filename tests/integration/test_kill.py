@@ -12,6 +12,7 @@ from tests.integration import load, wait
 from tests.integration.pipeline import APPLIERS, expect, stop
 from tests.integration.load import Load, assert_each_change_once
 from tests.integration.test_positions import each_source
+from tests.lib import stack
 
 LARGE_ROWS = 100_000
 each_applier = pytest.mark.parametrize("applier", APPLIERS)
@@ -148,6 +149,25 @@ def test_terminated_under_load(pipeline, database):
                 stop(process)
     pipeline.converge()
     assert_each_change_once(pipeline)
+
+
+@pytest.mark.own("redis")
+def test_terminated_while_a_failed_session_ends(pipeline, database):
+    """Its topic was made anew, and Redis has not answered yet: what is in flight is waited for, but no
+    longer than a stop may take."""
+    pipeline.options["redis"]["timeout"] = "60s"
+    load.create(database, 10)
+    pipeline.publish()
+    applier = pipeline.start_applier("redis")
+    wait.until(lambda: pipeline.is_equal("redis"), "redis to be equal")
+    with stack.asleep("redis"):
+        database.sql("UPDATE t SET n = n + 1")
+        pipeline.publish()
+        time.sleep(0.5)  # the batch is in flight
+        pipeline.topics.make_anew(f"{pipeline.name}.t")
+        time.sleep(4)  # the applier asks for what is no more
+        stop(applier)
+    assert "without the outcome of a batch in flight" in applier.log()
 
 
 def test_terminated_while_starting(pipeline, database):

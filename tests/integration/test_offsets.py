@@ -194,8 +194,7 @@ class SlowBrokers(Background):
 
     def __init__(self):
         super().__init__()
-        self.pids = [int(line.split()[-1]) for line in stack.call("status").splitlines()
-                     if line.startswith("kafka-") and "controller" not in line]
+        self.pids = [stack.pid(name) for name in ("kafka-a", "kafka-b")]
 
     def _signal(self, number):
         for pid in self.pids:

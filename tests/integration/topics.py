@@ -71,6 +71,14 @@ class Topics:
         self.admin.create_topics([topic])[name].result(PATIENCE_S)
         wait.until(lambda: name in self.metadata(), f"topic {name}")
 
+    def make_anew(self, suffix):
+        """Deletes the topic NAME.SUFFIX and creates it again, with as many partitions."""
+        name = f"{self.name}.{suffix}"
+        partitions = len(self.metadata()[name].partitions)
+        self.admin.delete_topics([name], operation_timeout=PATIENCE_S)[name].result(PATIENCE_S)
+        wait.until(lambda: name not in self.metadata(), f"no topic {name}")
+        self.create(suffix, partitions)
+
     def setting(self, suffix, key):
         """One configuration entry of a topic."""
         resource = ConfigResource("topic", f"{self.name}.{suffix}")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/stack/stack from Python."""
 
+import os
 import shlex
+import signal
 import subprocess
 from contextlib import contextmanager
 
@@ -21,6 +23,23 @@ def call(*arguments, environment=None):
 def address(server, environment=None):
     """The server's, as it is in the environment of what `run` runs."""
     return shlex.split(call("env", server, environment=environment).splitlines()[0])[-1].split("=", 1)[1]
+
+
+def pid(server):
+    """Of a server that runs."""
+    states = [line.split() for line in call("status").splitlines()]
+    return next(int(state[-1]) for state in states if state[0] == server)
+
+
+@contextmanager
+def asleep(server):
+    """It answers nobody while the block lasts."""
+    process = pid(server)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager

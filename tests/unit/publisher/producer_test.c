@@ -56,7 +56,7 @@ static void a_commit_without_an_end_is_given_up(void **state)
         fail_msg("%s", err.text);
     assert_true(producer_topic_open(producer, "t.checkpoint", &message.topic, &err));
     uint64_t begin_ms = clock_steady_ms();
-    assert_false(producer_commit(producer, &message, 0, &err));
+    assert_false(producer_commit(producer, &message, &err));
     assert_true(clock_steady_ms() - begin_ms >= TIMEOUT_MS);
     assert_true(n_commits > 1);
     assert_int_equal(err.class, ERR_RETRY);
