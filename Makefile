@@ -125,7 +125,8 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # --- unit tests: no servers -----------------------------------------------------------------------------------------------
 
-UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/key_template common/log common/utf8 \
+UNIT_TESTS := common/arena common/backoff common/buf common/clock common/config common/cursor common/err common/hosts common/key_template common/log common/stop \
+	common/utf8 \
 	record/base64 record/crc32c record/gtid record/holding record/json_reader record/json_tape record/json_writer record/murmur2 record/position \
 	record/table record/table_filter record/temporal_text record/topic \
 	binlog/charset binlog/column binlog/decimal binlog/event binlog/json_diff binlog/jsonb binlog/query binlog/payload binlog/reader binlog/ring \

@@ -35,6 +35,18 @@ static void test_grows(void **state)
     buf_deinit(&buf);
 }
 
+static void test_little_endian(void **state)
+{
+    (void)state;
+    struct buf buf = {0};
+    buf_le(&buf, 0x0807060504030201, 8);
+    buf_le(&buf, 0x1211, 1);
+    buf_le(&buf, 0x232221, 3);
+    buf_le(&buf, 0, 0);
+    assert_text(buf_bytes(&buf), "\1\2\3\4\5\6\7\10\x11\x21\x22\x23");
+    buf_deinit(&buf);
+}
+
 static void test_long_printf(void **state)
 {
     (void)state;
@@ -51,6 +63,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_appends),
         cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_little_endian),
         cmocka_unit_test(test_long_printf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
