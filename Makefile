@@ -26,7 +26,7 @@ COMMON := common/arena.c common/backoff.c common/buf.c common/check.c common/cli
 RECORD := record/base64.c record/crc32c.c record/gtid.c record/gtid_codec.c record/holding.c record/json_decode.c record/json_reader.c record/json_scan.c \
 	record/json_tape.c record/json_writer.c record/murmur2.c record/number_text.c record/pending.c record/position.c record/table.c record/table_filter.c \
 	record/temporal_text.c record/topic.c
-KAFKA := kafka/client.c kafka/partition.c kafka/topic.c kafka/wake.c
+KAFKA := kafka/client.c kafka/group.c kafka/partition.c kafka/topic.c kafka/wake.c
 DECODE := binlog/charset.c binlog/charset_table.c binlog/column.c binlog/decimal.c binlog/event.c binlog/json_diff.c \
 	binlog/jsonb.c \
 	binlog/hold.c binlog/reader_events.c binlog/reader_hold.c binlog/spill.c binlog/xa.c \

@@ -12,7 +12,7 @@
 #include "common/cursor.h"
 #include "common/mem.h"
 #include "common/stop.h"
-#include "kafka/client.h"
+#include "kafka/group.h"
 #include "record/gtid.h"
 #include "record/json_writer.h"
 
@@ -107,10 +107,8 @@ static void read_assignment(struct offsets *offsets,
 
 static bool read_members(struct offsets *offsets, struct err *err)
 {
-    rd_kafka_resp_err_t code =
-        rd_kafka_list_groups(offsets->rk, offsets->group, &offsets->members, KAFKA_TIMEOUT_MS);
-    if (code)
-        return kafka_err(err, code, "asking for the consumer group");
+    if (!kafka_group_list(offsets->rk, offsets->group, &offsets->members, err))
+        return false;
     for (int i = 0; i < offsets->members->group_cnt; i++)
         for (int k = 0; k < offsets->members->groups[i].member_cnt; k++)
             read_assignment(offsets, &offsets->members->groups[i].members[k]);

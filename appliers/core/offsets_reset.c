@@ -7,7 +7,7 @@
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/mem.h"
-#include "kafka/client.h"
+#include "kafka/group.h"
 #include "record/gtid.h"
 
 #include <errno.h>
@@ -193,9 +193,8 @@ bool offsets_refuse_running(const struct offsets *offsets, const char *group, co
 {
     const struct rd_kafka_group_list *groups;
     struct buf who = {0};
-    rd_kafka_resp_err_t code = rd_kafka_list_groups(offsets->rk, group, &groups, KAFKA_TIMEOUT_MS);
-    if (code)
-        return kafka_err(err, code, "asking for the consumer group");
+    if (!kafka_group_list(offsets->rk, group, &groups, err))
+        return false;
     int n = write_members(&who, groups);
     if (n > 0)
         err_set(err, ERR_REFUSED,

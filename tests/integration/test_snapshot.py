@@ -253,7 +253,7 @@ def test_pause_resume_cancel(readable):
     wait.until(lambda: {"id": -1} in [r.keys() for r in pipeline.topics.table("t")], "the stream to go on")
     assert progress(pipeline, first) == ("paused", rows)
     snapshot(pipeline, "--resume")
-    wait.until(lambda: progress(pipeline, first)[0] == "done", "the end")
+    wait.until(lambda: progress(pipeline, first)[0] == "done", "the end", patience_s=120)
     assert sorted(row["id"] for row in reads(pipeline, "t")) == list(range(25000))
     second = snapshot(pipeline, f"{pipeline.name}.*").strip()
     wait.until(lambda: progress(pipeline, second)[1] > 0, "the first rows", pause_s=0)
