@@ -289,7 +289,7 @@ def test_failover_while_tables_are_copied(copying):
     rows = copied_rows(path)
     path.database.sql("UPDATE copied SET v = 'after' WHERE id % 1000 = 500",
                       "UPDATE copied SET id = id + 100000 WHERE id % 1000 = 2")
-    wait.until(lambda: path.status()[0]["phase"] == "done", "the end of the copy", patience_s=120)
+    wait.until(lambda: path.status()[0]["phase"] == "done", "the end of the copy")
     stop(publisher)
     assert 0 < rows < 20000, "it was through before the primary was lost"
     path.converge()

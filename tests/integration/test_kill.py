@@ -190,7 +190,7 @@ def test_second_publisher_of_the_name(pipeline, database):
         first = pipeline.start_publisher()
         wait.until(pipeline.checkpoint, "the first checkpoint")
         second = pipeline.start_publisher()
-        expect(first, 77, patience_s=20)
+        expect(first, 77)
         assert "another publisher" in first.log()
         time.sleep(0.5)
         second.check()
@@ -209,8 +209,7 @@ def test_two_processes_share_the_partitions(pipeline, database, applier):
         owners = wait.until(lambda: shared_owners(pipeline, applier), "two owners of partitions")
         assert owners == {first.process.pid, second.process.pid}
         first.kill()
-        wait.until(lambda: owning_pids(pipeline, applier) == {second.process.pid}, "one owner",
-                   patience_s=20)
+        wait.until(lambda: owning_pids(pipeline, applier) == {second.process.pid}, "one owner")
     stop(publisher)
     pipeline.publish()
     wait.until(lambda: pipeline.is_equal(applier), f"{applier} to be equal")

@@ -253,7 +253,7 @@ def test_pause_resume_cancel(readable):
     wait.until(lambda: {"id": -1} in [r.keys() for r in pipeline.topics.table("t")], "the stream to go on")
     assert progress(pipeline, first) == ("paused", rows)
     snapshot(pipeline, "--resume")
-    wait.until(lambda: progress(pipeline, first)[0] == "done", "the end", patience_s=120)
+    wait.until(lambda: progress(pipeline, first)[0] == "done", "the end")
     assert sorted(row["id"] for row in reads(pipeline, "t")) == list(range(25000))
     second = snapshot(pipeline, f"{pipeline.name}.*").strip()
     wait.until(lambda: progress(pipeline, second)[1] > 0, "the first rows", pause_s=0)
@@ -360,7 +360,7 @@ def test_altered_and_dropped(readable):
     number = snapshot(pipeline, f"{pipeline.name}.t", f"{pipeline.name}.gone").strip()
     wait.until(lambda: progress(pipeline, number)[1] > 0, "the first rows", pause_s=0)
     database.sql("DROP TABLE gone", "ALTER TABLE t ADD COLUMN more INT DEFAULT 5, MODIFY v VARCHAR(200) CHARACTER SET latin1")
-    wait.until(lambda: progress(pipeline, number)[0] == "done", "the end", patience_s=60)
+    wait.until(lambda: progress(pipeline, number)[0] == "done", "the end")
     publisher.stop()
     tables = {item["table"]: item for item in status(pipeline, number)[0]["list"]}
     assert tables["gone"]["phase"] == "gone" and tables["t"]["phase"] == "done"

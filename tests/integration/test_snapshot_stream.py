@@ -21,7 +21,7 @@ def test_truncated(readable):
     for table in ("late", "early", "early"):
         database.sql(f"TRUNCATE TABLE {table}", f"INSERT INTO {table} VALUES (7, 'new'), (11999, 'new')")
     rows = progress(pipeline, "first")[1]
-    wait.until(lambda: progress(pipeline, "first")[0] == "done", "the end", patience_s=60)
+    wait.until(lambda: progress(pipeline, "first")[0] == "done", "the end")
     publisher.stop()
     assert rows < 24000, "all was out before the tables were emptied"
     pipeline.converge()
@@ -43,7 +43,7 @@ def test_at_least_once(readable):
         database.sql(f"UPDATE t SET v = 'changed' WHERE id IN (3, {rows + 500}, 15999)")
         publisher = pipeline.start_publisher()
     assert rows < 16000, "it was through before it was killed"
-    wait.until(lambda: progress(pipeline, "first")[0] == "done", "the end", patience_s=60)
+    wait.until(lambda: progress(pipeline, "first")[0] == "done", "the end")
     publisher.stop()
     assert {row["id"] for row in reads(pipeline, "t")} == set(range(16000))
     pipeline.converge()
@@ -68,7 +68,7 @@ def backlog(pipeline, transactions):
 def changes_before_last_row(pipeline, number):
     """Lets both be published; how many changes of the stream then lie before the last row of the snapshot."""
     publisher = pipeline.start_publisher()
-    wait.until(lambda: progress(pipeline, number)[0] == "done", "the snapshot", patience_s=60)
+    wait.until(lambda: progress(pipeline, number)[0] == "done", "the snapshot")
     publisher.stop()
     ops = [change["op"] for change in pipeline.topics.changes(f"{pipeline.name}.t")]
     last = len(ops) - 1 - ops[::-1].index("r")

@@ -174,7 +174,7 @@ def test_truncate_under_load(pipeline, database):
                 started.append(pipeline.start_publisher() if number < 2 else
                                pipeline.start_applier(APPLIERS[number // 2 - 1]))
         assert load.transactions > 100
-    wait.until(pipeline.is_equal, "the same content", patience_s=60)
+    wait.until(pipeline.is_equal, "the same content")
     for one in started:
         if one.process.poll() is None:
             stop(one)
