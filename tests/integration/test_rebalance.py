@@ -128,7 +128,8 @@ def churn(pipeline, applier):
 
     def owned_by(*started):
         pids = {process.process.pid for process in started}
-        wait.until(lambda: owning(pipeline, applier) == pids, f"{applier}: owners {pids}", pause_s=0.2)
+        wait.until(lambda: owning(pipeline, applier) == pids, f"{applier}: owners {pids}", patience_s=25,
+                   pause_s=0.2)
 
     first = start()
     owned_by(first)
