@@ -31,6 +31,7 @@ char *arena_str(struct arena *arena, struct slice text);
 // What arena_reset does when there is something to do.
 void arena_take_back(struct arena *arena);
 
+// Where the last resets found nothing in use, all that was too large is gone already.
 static inline void arena_reset(struct arena *arena)
 {
     if (arena->used_bytes || arena->peak_bytes)
