@@ -39,6 +39,7 @@ static const struct {
     enum err_class class;
 } classes[] = {
     {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, ERR_RETRY},
+    {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, ERR_RETRY},
     {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, ERR_RETRY},
     {RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, ERR_RETRY},
     {RD_KAFKA_RESP_ERR__PURGE_QUEUE, ERR_RETRY},
@@ -110,6 +111,11 @@ enum err_class kafka_err_class(rd_kafka_resp_err_t code)
         if (classes[i].code == code)
             return classes[i].class;
     return ERR_INTERNAL;
+}
+
+bool kafka_reader_goes_on(rd_kafka_resp_err_t code)
+{
+    return kafka_err_class(code) == ERR_RETRY && code != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
 }
 
 bool kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *what)
@@ -208,12 +214,13 @@ static bool open_reader(const struct config *config, const char *role,
 }
 
 // The end of a partition is told by a fetch that brings nothing: it shall not wait long for
-// something.
+// something. An offset that is not there is an error: the library would go on at the end.
 bool kafka_open_plain(const struct config *config, rd_kafka_t **rk, struct err *err)
 {
     static const char *const properties[][2] = {{"enable.partition.eof", "true"},
                                                 {"fetch.wait.max.ms", "10"},
                                                 {"isolation.level", "read_committed"},
+                                                {"auto.offset.reset", "error"},
                                                 {NULL, NULL}};
     return open_reader(config, "client", properties, rk, err);
 }

@@ -42,6 +42,10 @@ MUST_CHECK bool kafka_open_uncommitted(const struct config *config, rd_kafka_t *
 // unknown host ERR_UNAVAILABLE, …
 enum err_class kafka_err_class(rd_kafka_resp_err_t code);
 
+// Whether a consumer that hands this error out goes on by itself. It does not where an offset is
+// not in Kafka: the partition is read no further.
+bool kafka_reader_goes_on(rd_kafka_resp_err_t code);
+
 // err_set with class and text of the code behind "what". Always false.
 bool kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *what);
 

@@ -8,34 +8,53 @@
 #include "kafka/client.h"
 
 #define CONSUME_MS 100
-#define NEW_TOPIC_PAUSE_MS 50
+#define PAUSE_MS 50
+
+static bool may_pass(const struct err *err)
+{
+    return err->class == ERR_UNAVAILABLE || err->class == ERR_RETRY;
+}
+
+bool partition_end_past(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t next,
+                        int64_t *first, int64_t *end, struct err *err)
+{
+    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+    for (;;) {
+        bool is_told = kafka_watermarks(rk, topic, partition, first, end, err);
+        bool is_late = clock_steady_ms() > until_ms;
+        if (is_told && (*end >= next || is_late))
+            return true;
+        if (!is_told && (is_late || !may_pass(err)))
+            return false;
+        if (!stop_sleep_ms(PAUSE_MS))
+            return err_set(err, ERR_STOPPED, "stopped while topic %s was read", topic);
+    }
+}
 
 bool partition_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *first,
                    int64_t *end, struct err *err)
 {
-    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
-    while (!kafka_watermarks(rk, topic, partition, first, end, err)) {
-        bool may_pass = err->class == ERR_UNAVAILABLE || err->class == ERR_RETRY;
-        if (!may_pass || clock_steady_ms() > until_ms)
-            return false;
-        if (!stop_sleep_ms(NEW_TOPIC_PAUSE_MS))
-            return err_set(err, ERR_STOPPED, "stopped while topic %s was read", topic);
-    }
-    return true;
+    return partition_end_past(rk, topic, partition, 0, first, end, err);
 }
 
-// One message of the consumer: a record, or the end of the partition.
+// One message of the consumer: a record, or that it cannot go on.
 static bool take_message(const struct partition_range *range, const rd_kafka_message_t *message,
                          partition_visit_fn *visit, void *into, struct err *err)
 {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
-        (!message->err && message->offset >= range->to))
-        return true;
     if (message->err)
         return kafka_err(err, message->err, range->topic);
-    return visit(into, message, err) ||
+    return message->offset >= range->to || visit(into, message, err) ||
            err_wrap(err, "topic %s partition %d offset %lld", range->topic, (int)range->partition,
                     (long long)message->offset);
+}
+
+// What brings nothing and ends nothing: a leader that is being chosen, just after the topic was
+// made, or one that slept and tells an old end.
+static bool is_passing(const struct partition_range *range, const rd_kafka_message_t *message)
+{
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        return message->offset < range->to;
+    return message->err && kafka_reader_goes_on(message->err);
 }
 
 static bool fail_slow(const struct partition_range *range, struct err *err)
@@ -56,14 +75,14 @@ static bool read_to_end(const struct partition_range *range, rd_kafka_topic_t *h
             return err_set(err, ERR_STOPPED, "stopped while topic %s was read", range->topic);
         if (!message)
             continue;
-        // A leader that is being chosen, just after the topic was made: the consumer goes on.
-        bool is_passing = message->err && kafka_err_class(message->err) == ERR_RETRY;
-        bool good = is_passing || take_message(range, message, visit, into, err);
-        is_end = !is_passing && (message->err || message->offset + 1 >= range->to);
+        bool passes = is_passing(range, message);
+        bool is_eof = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        bool good = passes || is_eof || take_message(range, message, visit, into, err);
+        is_end = !passes && (is_eof || message->offset + 1 >= range->to);
         rd_kafka_message_destroy(message);
         if (!good)
             return false;
-        if (!is_passing)
+        if (!passes)
             until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
         else if (clock_steady_ms() > until_ms)
             return fail_slow(range, err);

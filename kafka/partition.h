@@ -23,6 +23,12 @@ typedef bool partition_visit_fn(void *into, const rd_kafka_message_t *message, s
 MUST_CHECK bool partition_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *first,
                               int64_t *end, struct err *err);
 
+// The same where Kafka once had what is before `next`. A leader that slept while another was chosen
+// tells its old end until it hears of that, so an end before `next` is asked for again; what is
+// told after KAFKA_TIMEOUT_MS counts. Then records were lost, or the topic was made anew.
+MUST_CHECK bool partition_end_past(rd_kafka_t *rk, const char *topic, int32_t partition,
+                                   int64_t next, int64_t *first, int64_t *end, struct err *err);
+
 // Visits each record of from … to. ERR_RETRY when Kafka gives none for KAFKA_TIMEOUT_MS,
 // ERR_STOPPED.
 MUST_CHECK bool partition_read(const struct partition_range *range, partition_visit_fn *visit,

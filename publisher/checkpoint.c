@@ -17,6 +17,7 @@
 
 #define VERSION 1
 #define TOPIC_PARTITIONS_MAX 100000
+#define MARK_PAUSE_MS 20
 #define KEY_CHECKPOINT "{\"kind\":\"checkpoint\"}"
 
 void checkpoint_topic_name(struct buf *out, const char *name)
@@ -59,6 +60,18 @@ void checkpoint_deinit(struct checkpoint *checkpoint)
     gtid_set_deinit(&checkpoint->shown);
     position_deinit(&checkpoint->position);
     buf_deinit(&checkpoint->counts);
+}
+
+void checkpoint_mark_write_key(struct buf *out)
+{
+    buf_str(out, "{\"kind\":\"start\"}");
+}
+
+void checkpoint_mark_write(struct buf *out, const char *mark)
+{
+    buf_printf(out, "{\"version\":%d,\"mark\":", VERSION);
+    json_write_string(out, slice_of_str(mark));
+    buf_char(out, '}');
 }
 
 void checkpoint_topic_write_key(struct buf *out, const char *topic)
@@ -178,6 +191,17 @@ static bool take_snapshot(struct checkpoint_log *log, yajl_val key, struct slice
     return ok;
 }
 
+static bool take_mark(struct checkpoint_log *log, struct slice value, struct err *err)
+{
+    yajl_val tree = value.len > 0 ? tree_parse(value, "value", err) : NULL;
+    if (value.len > 0 && !tree)
+        return false;
+    const char *mark = tree ? tree_text(tree, "mark") : NULL;
+    log->has_mark |= mark && log->mark && strcmp(mark, log->mark) == 0;
+    yajl_tree_free(tree);
+    return true;
+}
+
 static bool take_record(struct checkpoint_log *log, yajl_val key, struct slice value,
                         struct err *err)
 {
@@ -188,6 +212,8 @@ static bool take_record(struct checkpoint_log *log, yajl_val key, struct slice v
         return err_set(err, ERR_CORRUPT, "a key has no kind or topic");
     if (strcmp(kind, "snapshot") == 0 || strcmp(kind, "control") == 0)
         return take_snapshot(log, key, value, err);
+    if (strcmp(kind, "start") == 0)
+        return take_mark(log, value, err);
     if (!is_topic && strcmp(kind, "checkpoint") != 0)
         return err_set(err, ERR_UNSUPPORTED, "a key of kind \"%s\" is of a later tailrace", kind);
     if (value.len > 0)
@@ -255,7 +281,7 @@ bool checkpoint_read_on(rd_kafka_t *rk, const struct config *config, int64_t *en
     if (done && log->exists)
         done = partition_end(rk, range.topic, 0, &first, &range.to, err) &&
                partition_read(&range, take_message, log, err);
-    if (done)
+    if (done && range.to > *end)
         *end = range.to;
     buf_deinit(&name);
     return done;
@@ -266,6 +292,33 @@ bool checkpoint_read(rd_kafka_t *rk, const struct config *config, struct checkpo
 {
     int64_t end = 0;
     return checkpoint_read_on(rk, config, &end, log, err);
+}
+
+static bool read_to_mark(rd_kafka_t *rk, const struct config *config, int64_t *end,
+                         struct checkpoint_log *log, struct err *err)
+{
+    uint64_t until_ms = clock_steady_ms() + KAFKA_TIMEOUT_MS;
+    for (;;) {
+        if (!checkpoint_read_on(rk, config, end, log, err))
+            return false;
+        if (log->has_mark)
+            return true;
+        if (clock_steady_ms() > until_ms)
+            return err_set(err, ERR_RETRY, "topic %s.checkpoint does not show what was written",
+                           config->source.name);
+        if (!stop_sleep_ms(MARK_PAUSE_MS))
+            return err_set(err, ERR_STOPPED, "stopped while the checkpoint was read");
+    }
+}
+
+bool checkpoint_read_mark(rd_kafka_t *rk, const struct config *config, const char *mark,
+                          int64_t *end, struct checkpoint_log *log, struct err *err)
+{
+    log->mark = mark;
+    log->has_mark = false;
+    bool done = read_to_mark(rk, config, end, log, err);
+    log->mark = NULL;
+    return done;
 }
 
 bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err)

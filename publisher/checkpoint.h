@@ -13,6 +13,8 @@
 //         while rows of a snapshot may show transactions behind the position: "shown":"GTIDs"
 //   key   {"kind":"topic","topic":"shop.a.b"}
 //   value {"version":1,"partitions":8,"db":"a","table":"b"}
+//   key   {"kind":"start"}
+//   value {"version":1,"mark":"host:123:4"}, see checkpoint_read_mark
 // and those of snapshots (snapshot_log.h).
 // The last record of a key counts. A record that cannot be read is an error: to start over is never
 // a guess of ours.
@@ -28,6 +30,7 @@
 
 #define CHECKPOINT_INSTANCE_BYTES 320
 #define CHECKPOINT_TRANSACTION_BYTES (POSITION_FILE_MAX + 32)
+#define CHECKPOINT_MARK_BYTES (CHECKPOINT_INSTANCE_BYTES + 24)
 
 struct checkpoint {
     struct position position;
@@ -52,8 +55,10 @@ struct checkpoint_topic {
 
 // All that the topic says.
 struct checkpoint_log {
-    bool exists; // the topic is there
-    bool found;  // a checkpoint is in it
+    bool exists;      // the topic is there
+    bool found;       // a checkpoint is in it
+    const char *mark; // that is looked for, borrowed; NULL: none
+    bool has_mark;    // and it was read
     struct checkpoint last;
     struct checkpoint_topic *topics;
     size_t n_topics;
@@ -65,6 +70,8 @@ void checkpoint_topic_name(struct buf *out, const char *name);
 
 void checkpoint_write_key(struct buf *out);
 void checkpoint_write(struct buf *out, const struct checkpoint *checkpoint);
+void checkpoint_mark_write_key(struct buf *out);
+void checkpoint_mark_write(struct buf *out, const char *mark);
 void checkpoint_topic_write_key(struct buf *out, const char *topic);
 void checkpoint_topic_write(struct buf *out, const struct checkpoint_topic *topic);
 
@@ -87,6 +94,13 @@ MUST_CHECK bool checkpoint_read(rd_kafka_t *rk, const struct config *config,
 // a topic there is nothing to read.
 MUST_CHECK bool checkpoint_read_on(rd_kafka_t *rk, const struct config *config, int64_t *end,
                                    struct checkpoint_log *log, struct err *err);
+
+// As checkpoint_read_on, but at least to the mark, which is durable in the topic. Only then is it
+// sure to be the newest: a leader that slept while another was chosen tells an older end, or knows
+// no such topic, until it hears of that. ERR_RETRY when the mark does not come within
+// KAFKA_TIMEOUT_MS.
+MUST_CHECK bool checkpoint_read_mark(rd_kafka_t *rk, const struct config *config, const char *mark,
+                                     int64_t *end, struct checkpoint_log *log, struct err *err);
 
 // Makes the topic where it is missing.
 MUST_CHECK bool checkpoint_create(rd_kafka_t *rk, const struct config *config, struct err *err);

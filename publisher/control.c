@@ -2,9 +2,11 @@
 // Control: see control.h.
 #include "publisher/control.h"
 
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
+#include "kafka/partition.h"
 #include "kafka/topic.h"
 #include "record/json_writer.h"
 
@@ -158,6 +160,21 @@ void control_command_deinit(struct control_command *command)
 
 // --- reading -----------------------------------------------------------------------------------
 
+// Where what was read last is behind the end, the topic was made anew: all of it is new.
+static int64_t go_on_from(struct control *control, const char *topic, int64_t from, int64_t first,
+                          int64_t *end)
+{
+    struct err err;
+    if (from > *end && !partition_end_past(control->rk, topic, 0, from, &first, end, &err))
+        return from; // the brokers do not tell now
+    if (from >= first && from <= *end)
+        return from;
+    log_warn("commands are gone that were not read: what is there is read from its beginning",
+             LOG_FIELDS(log_str("topic", topic), log_u64("offset", (uint64_t)from),
+                        log_u64("first", (uint64_t)first), log_u64("end", (uint64_t)*end)));
+    return first;
+}
+
 // From a beginning that is asked for here the client reads at once, from one that it has to ask for
 // itself half a second later; and of an end that was reached it tells another half later. Brokers
 // that do not answer now are asked by the client.
@@ -167,7 +184,8 @@ static int64_t find_place(struct control *control, const char *topic, int64_t fr
     int64_t end;
     if (rd_kafka_query_watermark_offsets(control->rk, topic, 0, &first, &end, ASK_TIMEOUT_MS))
         return from;
-    int64_t place = from == RD_KAFKA_OFFSET_BEGINNING ? first : from;
+    int64_t place =
+        from == RD_KAFKA_OFFSET_BEGINNING ? first : go_on_from(control, topic, from, first, &end);
     control->is_read = place == end;
     return place;
 }
@@ -181,7 +199,8 @@ bool control_open(const struct config *config, int64_t from, struct control **co
     *control = NULL;
     control_topic_name(&name, config->source.name);
     bool ok = conf && kafka_conf_set(conf, "isolation.level", "read_committed", err) &&
-              kafka_conf_set(conf, "enable.partition.eof", "true", err);
+              kafka_conf_set(conf, "enable.partition.eof", "true", err) &&
+              kafka_conf_set(conf, "auto.offset.reset", "error", err);
     if (!ok && conf)
         rd_kafka_conf_destroy(conf);
     ok = ok && kafka_open_take(RD_KAFKA_CONSUMER, conf, &new->rk, err);
@@ -228,7 +247,7 @@ bool control_peek(struct control *control, const rd_kafka_message_t **message, s
     }
     control_take(control);
     control->is_read = control->is_read || code == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-    return code == RD_KAFKA_RESP_ERR__PARTITION_EOF || kafka_err_class(code) == ERR_RETRY ||
+    return code == RD_KAFKA_RESP_ERR__PARTITION_EOF || kafka_reader_goes_on(code) ||
            kafka_err(err, code, "reading commands");
 }
 

@@ -410,7 +410,6 @@ static bool write_checkpoint(struct producer *producer, const struct config *con
                              const struct position *position, uint64_t epoch, struct err *err)
 {
     struct checkpoint checkpoint = {.running = false, .epoch = epoch};
-    struct message message = {.partition = 0};
     struct buf name = {0};
     struct buf key = {0};
     struct buf value = {0};
@@ -418,11 +417,8 @@ static bool write_checkpoint(struct producer *producer, const struct config *con
     checkpoint_topic_name(&name, config->source.name);
     checkpoint_write_key(&key);
     checkpoint_write(&value, &checkpoint);
-    message.key = buf_bytes(&key);
-    message.value = buf_bytes(&value);
-    bool ok = producer_topic_open(producer, buf_cstr(&name), &message.topic, err) &&
-              producer_commit(producer, &message, err);
-    producer_topic_close(message.topic);
+    bool ok =
+        producer_commit_one(producer, buf_cstr(&name), buf_bytes(&key), buf_bytes(&value), err);
     checkpoint_deinit(&checkpoint);
     buf_deinit(&name);
     buf_deinit(&key);

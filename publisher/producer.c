@@ -458,6 +458,16 @@ bool producer_commit(struct producer *producer, const struct message *checkpoint
     return true;
 }
 
+bool producer_commit_one(struct producer *producer, const char *topic, struct slice key,
+                         struct slice value, struct err *err)
+{
+    struct message message = {.key = key, .value = value};
+    bool done = producer_topic_open(producer, topic, &message.topic, err) &&
+                producer_commit(producer, &message, err);
+    producer_topic_close(message.topic);
+    return done;
+}
+
 // What is not aborted here, the next init_transactions ends, or the broker after
 // transaction.timeout.ms. librdkafka 2.0 ends the process with an assertion when it is told to
 // abort a transaction whose commit it is waiting for.

@@ -75,6 +75,10 @@ MUST_CHECK bool producer_settle(struct producer *producer, struct err *err);
 MUST_CHECK bool producer_commit(struct producer *producer, const struct message *checkpoint,
                                 struct err *err);
 
+// The same with a record for partition 0 of a topic that is not open otherwise.
+MUST_CHECK bool producer_commit_one(struct producer *producer, const char *topic, struct slice key,
+                                    struct slice value, struct err *err);
+
 // In each lane a transaction of these messages, one after the other, aborted once the brokers have
 // them all. Nothing may be open.
 MUST_CHECK bool producer_send_and_abort(struct producer *producer, const struct message *messages,

@@ -14,6 +14,7 @@
 #include "publisher/snapshot.h"
 #include "publisher/snapshot_list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,15 +199,6 @@ static bool check_all(struct session *session, struct err *err)
            topics_check(&topics, err);
 }
 
-// An older publisher of this name may have committed until it was fenced: what counts is read again
-// after that.
-static bool read_again(struct session *session, struct err *err)
-{
-    checkpoint_log_deinit(&session->log);
-    return checkpoint_read(session->plain, session->config, &session->log, err) &&
-           (!session->log.found || session_choose_server(session, err));
-}
-
 static bool send_message(void *into, const struct message *message, struct err *err)
 {
     struct session *session = into;
@@ -277,6 +269,37 @@ static bool end_hanging(struct session *session, struct err *err)
            hanging_end(&hanging, err);
 }
 
+// A record that is durable behind all others, and no more than that to who reads it.
+static bool write_mark(struct session *session, const char *mark, struct err *err)
+{
+    struct buf name = {0};
+    checkpoint_topic_name(&name, session->config->source.name);
+    buf_clear(&session->key);
+    buf_clear(&session->value);
+    checkpoint_mark_write_key(&session->key);
+    checkpoint_mark_write(&session->value, mark);
+    bool done = producer_commit_one(session->producer, buf_cstr(&name), buf_bytes(&session->key),
+                                    buf_bytes(&session->value), err);
+    buf_deinit(&name);
+    return done;
+}
+
+// An older publisher of this name may have committed until it was fenced: what counts is read again
+// after that, up to a mark of ours.
+static bool read_newest(struct session *session, struct err *err)
+{
+    struct session_run *run = session->run;
+    struct checkpoint_log *log = &session->log;
+    char mark[CHECKPOINT_MARK_BYTES];
+    int64_t end = 0;
+    snprintf(mark, sizeof mark, "%s:%u", run->instance, ++run->n_marks);
+    checkpoint_log_deinit(log);
+    return checkpoint_read_on(session->plain, session->config, &end, log, err) &&
+           end_hanging(session, err) && write_mark(session, mark, err) &&
+           checkpoint_read_mark(session->plain, session->config, mark, &end, log, err) &&
+           (!log->found || session_choose_server(session, err));
+}
+
 static bool take_shown(struct session *session, struct err *err)
 {
     return gtid_set_union(&session->checkpoint.shown, &session->log.last.shown, err);
@@ -287,8 +310,8 @@ static bool open_producer(struct session *session, struct err *err)
     session->producer = producer_open(session->config, err);
     return session->producer &&
            (session->log.exists || checkpoint_create(session->plain, session->config, err)) &&
-           init_producer(session, err) && read_again(session, err) && end_hanging(session, err) &&
-           open_topics(session, err) && take_shown(session, err) && open_rival(session, err) &&
+           init_producer(session, err) && read_newest(session, err) && open_topics(session, err) &&
+           take_shown(session, err) && open_rival(session, err) &&
            session_commit(session, &session->start, true, err);
 }
 

@@ -122,7 +122,7 @@ static bool read_checkpoints(struct fence *fence, bool *at_end, struct err *err)
         *at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (!message->err)
             done = take_checkpoint(fence, message, err);
-        else if (!*at_end && kafka_err_class(message->err) != ERR_RETRY)
+        else if (!*at_end && !kafka_reader_goes_on(message->err))
             done = kafka_err(err, message->err, fence->checkpoint_name);
         rd_kafka_message_destroy(message);
         if (!done || *at_end)
@@ -289,7 +289,7 @@ static bool probe_gates(struct fence *fence, struct gates *gates, struct err *er
             is_told[gate - gates->items] = true;
             gate->is_passed = message->offset >= gate->end;
             n_open--;
-        } else if (message->err && !is_end && kafka_err_class(message->err) != ERR_RETRY) {
+        } else if (message->err && !is_end && !kafka_reader_goes_on(message->err)) {
             done = kafka_err(err, message->err, "reading records");
         }
         rd_kafka_message_destroy(message);

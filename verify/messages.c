@@ -218,10 +218,11 @@ static bool read_partition(struct messages *messages, rd_kafka_topic_t *topic, i
         if (!message)
             continue;
         heard_ms = clock_steady_ms();
-        bool at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        bool is_eof = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        bool at_end = is_eof && message->offset >= end;
         if (!message->err)
             done = done && take_record(messages, message, err);
-        else if (!at_end && kafka_err_class(message->err) != ERR_RETRY)
+        else if (!is_eof && !kafka_reader_goes_on(message->err))
             done = kafka_err(err, message->err, "reading records");
         if (!message->err || at_end) // behind the last record stand marks of transactions
             messages->next[partition] = at_end ? end : message->offset + 1;

@@ -167,7 +167,7 @@ static bool take_message(struct watch *watch, const rd_kafka_message_t *message,
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         return true;
     if (message->err)
-        return kafka_err_class(message->err) == ERR_RETRY ||
+        return kafka_reader_goes_on(message->err) ||
                kafka_err(err, message->err, "following the topics");
     const char *name = rd_kafka_topic_name(message->rkt);
     for (size_t i = 0; i < watch->run.tables.n; i++)

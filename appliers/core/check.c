@@ -9,7 +9,6 @@
 #include "appliers/core/topic_end.h"
 #include "kafka/client.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,16 +59,9 @@ static void look_at_checkpoint(const struct looked *looked,
         check_warn(check, "checkpoints", "topic %s partition %d is not in Kafka any more",
                    checkpoint->topic, (int)checkpoint->partition);
     else if (checkpoint->offset != SINK_OFFSET_NONE &&
-             (checkpoint->offset < end->first || checkpoint->offset > end->end))
-        check_fail(check, "checkpoints",
-                   (err_set(&err, ERR_REFUSED,
-                            "topic %s partition %d: the checkpoint says offset %" PRId64
-                            ", but Kafka has %" PRId64 " to %" PRId64
-                            ". Copy the table again, or go on without what is lost: tailrace "
-                            "offsets reset apply %s --to earliest --topic %s",
-                            checkpoint->topic, (int)checkpoint->partition, checkpoint->offset,
-                            end->first, end->end, looked->driver->name, checkpoint->topic),
-                    &err));
+             (checkpoint->offset < end->first || checkpoint->offset > end->end) &&
+             !topic_end_follows(looked->rk, checkpoint, looked->driver->name, &err))
+        check_fail(check, "checkpoints", &err);
 }
 
 static void look_at_checkpoints(const struct looked *looked, struct check *check)

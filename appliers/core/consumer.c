@@ -440,28 +440,23 @@ static void hand_over(struct consumer *consumer, struct lane *lane, rd_kafka_mes
 }
 
 // The offset where reading should go on is not there, says Kafka: for good only if its ends, asked
-// for now, say so too.
+// for now, say so of what is not applied yet too.
 static bool refuse_gap(struct consumer *consumer, const rd_kafka_message_t *message,
                        struct err *err)
 {
-    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "?";
-    int64_t first, end;
-    struct lane *lane = find_lane(consumer, topic, message->partition);
-    if (!kafka_watermarks(consumer->rk, topic, message->partition, &first, &end, err))
-        return false;
-    if (lane && lane->next >= first && lane->next <= end)
-        return err_set(err, ERR_RETRY,
-                       "topic %s partition %d: Kafka lost offset %" PRId64 " for a moment", topic,
-                       (int)message->partition, lane->next);
-    return err_set(
-        err, ERR_REFUSED,
-        "topic %s partition %d: the checkpoint says offset %" PRId64 ", but Kafka has %" PRId64
-        " to %" PRId64
-        ": records were removed before they were applied, or the topic was made anew. Copy the "
-        "table again, or go on without them: tailrace offsets reset apply %s --to earliest "
-        "--topic %s",
-        topic, (int)message->partition, lane ? lane->next : -1, first, end,
-        consumer->options.driver->name, topic);
+    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
+    const struct lane *lane = find_lane(consumer, topic, message->partition);
+    struct sink_checkpoint checkpoint = {.partition = message->partition};
+    bool is_idle;
+    if (!lane)
+        return true; // of a partition that was given up
+    snprintf(checkpoint.topic, sizeof checkpoint.topic, "%s", topic);
+    checkpoint.offset = worker_next(lane->worker, lane, &is_idle);
+    return (checkpoint.offset < 0 ||
+            topic_end_follows(consumer->rk, &checkpoint, consumer->options.driver->name, err)) &&
+           err_set(err, ERR_RETRY,
+                   "topic %s partition %d: Kafka lost offset %" PRId64 " for a moment", topic,
+                   (int)message->partition, message->offset);
 }
 
 static bool handle_event(struct consumer *consumer, const rd_kafka_message_t *message,

@@ -5,7 +5,9 @@
 #include "common/buf.h"
 #include "common/mem.h"
 #include "kafka/client.h"
+#include "kafka/partition.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -67,4 +69,23 @@ const struct topic_end *topic_ends_find(const struct topic_end *ends, size_t n_e
     struct topic_end key = {.partition = partition};
     snprintf(key.topic, sizeof key.topic, "%s", topic);
     return n_ends ? bsearch(&key, ends, n_ends, sizeof key, compare_ends) : NULL;
+}
+
+bool topic_end_follows(rd_kafka_t *rk, const struct sink_checkpoint *checkpoint,
+                       const char *driver_name, struct err *err)
+{
+    const char *topic = checkpoint->topic;
+    int64_t first, end;
+    int32_t partition = checkpoint->partition;
+    int64_t next = checkpoint->offset;
+    if (!partition_end_past(rk, topic, partition, next, &first, &end, err))
+        return false;
+    return (next >= first && next <= end) ||
+           err_set(err, ERR_REFUSED,
+                   "topic %s partition %d: the checkpoint says offset %" PRId64
+                   ", but Kafka has %" PRId64 " to %" PRId64
+                   ": records were removed before they were applied, or the topic was made anew. "
+                   "Copy the table again, or go on without them: tailrace offsets reset apply %s "
+                   "--to earliest --topic %s",
+                   topic, (int)partition, next, first, end, driver_name, topic);
 }

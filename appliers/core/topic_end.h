@@ -3,6 +3,7 @@
 #ifndef TAILRACE_APPLIERS_CORE_TOPIC_END_H
 #define TAILRACE_APPLIERS_CORE_TOPIC_END_H
 
+#include "appliers/core/sink.h"
 #include "common/err.h"
 #include "record/topic.h"
 
@@ -22,5 +23,10 @@ MUST_CHECK bool topic_ends_list(rd_kafka_t *rk, const char *source_name, struct 
 // NULL: there is no such partition.
 const struct topic_end *topic_ends_find(const struct topic_end *ends, size_t n_ends,
                                         const char *topic, int32_t partition);
+
+// Whether the partition has what follows a checkpoint. ERR_REFUSED, with what to do, when it has
+// not, also after the wait of partition_end_past.
+MUST_CHECK bool topic_end_follows(rd_kafka_t *rk, const struct sink_checkpoint *checkpoint,
+                                  const char *driver_name, struct err *err);
 
 #endif

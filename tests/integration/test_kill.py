@@ -165,7 +165,7 @@ def test_terminated_while_a_failed_session_ends(pipeline, database):
         pipeline.publish()
         time.sleep(0.5)  # the batch is in flight
         pipeline.topics.make_anew(f"{pipeline.name}.t")
-        time.sleep(4)  # the applier asks for what is no more
+        time.sleep(14)  # the applier has asked for long enough for what is no more
         assert stop(applier) <= 1
     assert "without the outcome of a batch in flight" in applier.log()
 

@@ -308,6 +308,19 @@ def test_asked_for_while_nobody_runs(readable):
         assert len(reads(readable, "t")) == 10 * times
 
 
+def test_commands_in_a_topic_made_anew(readable):
+    """What was read last lies behind its end: all that is there is done."""
+    fill(readable.database, rows=10)
+    readable.publish()
+    for _ in range(2):
+        snapshot(readable, f"{readable.name}.t")
+    readable.publish()
+    readable.topics.make_anew("control")
+    snapshot(readable, f"{readable.name}.t")
+    assert "commands are gone that were not read" in readable.publish().log()
+    assert len(reads(readable, "t")) == 30
+
+
 @SERVERS
 def test_rights_of_a_role(pipeline, database, source):
     """They count where the role is the account's by default."""

@@ -27,8 +27,7 @@ def address(server, environment=None):
 
 def pid(server):
     """Of a server that runs."""
-    states = [line.split() for line in call("status").splitlines()]
-    return next(int(state[-1]) for state in states if state[0] == server)
+    return int(call("status", server).split()[-1])
 
 
 @contextmanager

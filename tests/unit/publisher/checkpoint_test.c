@@ -62,6 +62,27 @@ static void test_epoch(void **state)
     checkpoint_log_deinit(&log);
 }
 
+// Only the one that is looked for counts, and it says nothing of the position.
+static void test_mark(void **state)
+{
+    (void)state;
+    struct err err;
+    struct checkpoint_log log = {.mark = "db\"1:77:2"};
+    struct buf key = {0}, other = {0}, ours = {0};
+    checkpoint_mark_write_key(&key);
+    checkpoint_mark_write(&other, "db\"1:77:1");
+    checkpoint_mark_write(&ours, log.mark);
+    assert_works(checkpoint_log_take(&log, buf_bytes(&key), buf_bytes(&other), &err), &err);
+    assert_false(log.has_mark);
+    assert_works(checkpoint_log_take(&log, buf_bytes(&key), buf_bytes(&ours), &err), &err);
+    assert_works(checkpoint_log_take(&log, buf_bytes(&key), buf_bytes(&other), &err), &err);
+    assert_true(log.has_mark && !log.found);
+    buf_deinit(&key);
+    buf_deinit(&other);
+    buf_deinit(&ours);
+    checkpoint_log_deinit(&log);
+}
+
 static void test_topic_there_and_back(void **state)
 {
     (void)state;
@@ -179,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checkpoint_there_and_back),
         cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_mark),
         cmocka_unit_test(test_shown),
         cmocka_unit_test(test_topic_there_and_back),
         cmocka_unit_test(test_the_last_record_of_a_key_counts),
