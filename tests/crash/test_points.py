@@ -36,6 +36,8 @@ IN_FILL = {"mongodb": "mongodb_committed:2", "redis": "redis_executed:2"}
 LEFT_OPEN = {**IN_FILL, "mongodb": "mongodb_written"}
 # Passed once or a few times in a life; the others are met for the second time, in the middle of the work.
 ONCE = {"publish_fenced_older", "publish_started", "publish_topic_created", "apply_group_told"}
+# Of each commit: before the first with changes come the mark of the start and the checkpoint of the start.
+OF_COMMIT = ("publish_transaction_begun", "publish_checkpoint_sent", "publish_all_acknowledged")
 ROWS, ROUNDS = 20, 3
 NEWER_ROWS, NEWER, NEWER_MOST_S = 2000, 100_000, 5
 
@@ -59,7 +61,8 @@ def test_the_table_is_whole():
 
 
 def at(variable, point):
-    return {variable: point if point in ONCE else f"{point}:2"}
+    nth = 1 if point in ONCE else 3 if point in OF_COMMIT else 2
+    return {variable: f"{point}:{nth}"}
 
 
 def write(database):
@@ -78,6 +81,16 @@ def test_publisher_killed(pipeline, database, point):
     assert_each_change_once(pipeline)
     database.sql("UPDATE t SET n = n + 1", "UPDATE t SET id = id + 1000", "DELETE FROM t WHERE id % 3 = 1")
     pipeline.converge()
+
+
+@pytest.mark.parametrize("point", OF_COMMIT)
+def test_publisher_killed_while_it_marks_its_start(pipeline, database, point):
+    write(database)
+    pipeline.publish()
+    database.sql("UPDATE t SET n = n + 1")
+    expect(pipeline.start_publisher("--until-caught-up", environment={"TAILRACE_CRASH_AT": point}), KILLED)
+    pipeline.publish()
+    assert_each_change_once(pipeline)
 
 
 @pytest.mark.parametrize("point, applier", [pytest.param(*case, marks=pytest.mark.long if case in LONG else ())

@@ -93,7 +93,7 @@ def test_abort_that_a_partition_missed(pipeline, database, monkeypatch):
     pipeline.publish()
     database.sql("UPDATE t SET n = 1")
     with Cluster("kafka") as cluster:
-        killed = pipeline.start_publisher(environment={"TAILRACE_CRASH_AT": "publish_all_acknowledged:2"})
+        killed = pipeline.start_publisher(environment={"TAILRACE_CRASH_AT": "publish_all_acknowledged:3"})
         expect(killed, -signal.SIGKILL)
         topics = pipeline.topics.admin.list_topics(timeout=10).topics
         coordinator = topics["__transaction_state"].partitions[0].leader
