@@ -7,17 +7,37 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STOP_SLICE_MS 50
 
 static _Atomic uint64_t raised_at_ms; // by the steady clock; 0: the flag is down
 
+static struct {
+    _Atomic bool is_set;
+    timer_t timer;
+    unsigned ms;
+    const char *program;
+} limit;
+
+// Also in a signal handler.
+static void start_limit(void)
+{
+    struct itimerspec once = {
+        .it_value = {.tv_sec = limit.ms / 1000, .tv_nsec = (long)(limit.ms % 1000) * 1000000}};
+    timer_settime(limit.timer, 0, &once, NULL);
+}
+
 // Also in a signal handler.
 void stop_request(void)
 {
     uint64_t down = 0;
-    atomic_compare_exchange_strong(&raised_at_ms, &down, clock_steady_ms());
+    if (atomic_compare_exchange_strong(&raised_at_ms, &down, clock_steady_ms()) &&
+        atomic_load(&limit.is_set))
+        start_limit();
 }
 
 static void on_signal(int number)
@@ -33,6 +53,34 @@ void stop_init(void)
     sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+}
+
+static void tell(const char *text)
+{
+    ssize_t n = write(STDERR_FILENO, text, strlen(text));
+    (void)n; // nobody is left to tell it to
+}
+
+static void on_limit(int number)
+{
+    (void)number;
+    tell(limit.program);
+    tell(": stopped without waiting any longer for what held it up\n");
+    _exit(EXIT_SUCCESS);
+}
+
+void stop_within(unsigned ms, const char *program)
+{
+    struct sigaction action = {.sa_handler = on_limit};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    limit.ms = ms;
+    limit.program = program;
+    sigaction(SIGALRM, &action, NULL);
+    if (timer_create(CLOCK_MONOTONIC, &event, &limit.timer) < 0)
+        return; // the system has no timer left: what heeds the flag ends all the same
+    atomic_store(&limit.is_set, true);
+    if (stop_requested())
+        start_limit();
 }
 
 bool stop_requested(void)

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define STOP_MOST_MS 900 // a stop takes no more than a second
+
 // Called once by main before threads start.
 void stop_init(void);
 bool stop_requested(void);
@@ -14,6 +16,11 @@ void stop_request(void);
 // Milliseconds since the flag was raised; 0 as long as it is not. What may still be waited for then
 // has its end counted from here, so that limits do not add up to more than a stop may take.
 uint64_t stop_age_ms(void);
+
+// From now on the process ends with exit 0 so long after the flag was raised, whatever it waits
+// for, and says so on stderr. For one that may be killed at any moment: client libraries wait for a
+// server that does not answer, and heed no flag. `program` is borrowed.
+void stop_within(unsigned ms, const char *program);
 
 // Sleeps, but wakes within 50 ms of the flag; true when the whole time passed, false when the flag
 // was raised.

@@ -65,8 +65,10 @@ static bool run(const struct config *config, struct arguments *arguments,
 {
     arguments->offsets.json = arguments->snapshot.json = arguments->json;
     bool is_offsets = n_operands == 2 && strcmp(operands[0], "offsets") == 0;
-    if (n_operands == 0)
+    if (n_operands == 0) {
+        stop_within(STOP_MOST_MS, "tailrace-publish");
         return publisher_run(config, &arguments->publisher, err);
+    }
     if (is_offsets && strcmp(operands[1], "show") == 0)
         return offsets_show(config, &arguments->offsets, err);
     if (is_offsets && strcmp(operands[1], "reset") == 0)

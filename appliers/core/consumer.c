@@ -26,7 +26,8 @@
 #define POLLS_A_LOOK 16 // while records come: the clock is not asked for each
 #define FULL_WAIT_MS 50
 #define PAUSE_AFTER_MS 1000
-#define DROP_WAIT_MS 5000
+#define DROP_WAIT_MS 5000 // for what is being written of partitions that go to others
+#define DROP_LOOK_MS 50
 #define LEAVE_MS 10000
 #define STOP_LEAVE_MS 700
 #define COMMIT_EVERY_MS 1000
@@ -155,13 +156,23 @@ static void forget_pending(struct consumer *consumer, const struct lane *lane)
     consumer->n_pending = kept;
 }
 
-static void drop_lane(struct consumer *consumer, const char *topic, int32_t partition)
+// False: one of its records is being written yet.
+static bool wait_dropped(struct lane *lane, uint64_t until_ms)
+{
+    while (!worker_drop(lane->worker, lane, DROP_LOOK_MS))
+        if (clock_steady_ms() >= until_ms || stop_requested())
+            return false;
+    return true;
+}
+
+static void drop_lane(struct consumer *consumer, const char *topic, int32_t partition,
+                      uint64_t until_ms)
 {
     struct lane *lane = find_lane(consumer, topic, partition);
     if (!lane)
         return;
     forget_pending(consumer, lane);
-    if (!consumer->leaving && !worker_drop(lane->worker, lane, DROP_WAIT_MS))
+    if (!consumer->leaving && !wait_dropped(lane, until_ms))
         log_warn("a partition is given up while it is being written",
                  LOG_FIELDS(log_str("topic", topic), log_u64("partition", (uint64_t)partition)));
     size_t i = 0;
@@ -256,9 +267,10 @@ static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *l
 static void revoke(struct consumer *consumer, rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_t *rk = consumer->rk;
+    uint64_t until_ms = clock_steady_ms() + DROP_WAIT_MS;
     bool is_lost = rd_kafka_assignment_lost(rk);
     for (int i = 0; i < list->cnt; i++)
-        drop_lane(consumer, list->elems[i].topic, list->elems[i].partition);
+        drop_lane(consumer, list->elems[i].topic, list->elems[i].partition, until_ms);
     rd_kafka_resume_partitions(rk, list); // a pause would outlive the assignment
     if (is_cooperative(rk))
         rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, list));

@@ -110,13 +110,16 @@ static bool run_dead_letters(const struct config *config, const struct sink_driv
     return wrong_operands(err);
 }
 
-static bool run(const struct config *config, const struct sink_driver *driver,
-                const struct arguments *arguments, char **operands, struct err *err)
+static bool run(const struct cli *cli, const struct config *config,
+                const struct sink_driver *driver, const struct arguments *arguments,
+                char **operands, struct err *err)
 {
     struct applier applier = {
         .config = config, .driver = driver, .until_caught_up = arguments->until_caught_up};
-    if (!operands[0])
+    if (!operands[0]) {
+        stop_within(STOP_MOST_MS, cli->program);
         return applier_run(&applier, err);
+    }
     if (strcmp(operands[0], "offsets") == 0)
         return run_offsets(config, driver, arguments, operands + 1, err);
     if (strcmp(operands[0], "dead-letters") == 0)
@@ -153,7 +156,7 @@ int applier_main(const struct sink_driver *driver, int argc, char **argv)
         config_free(&config);
         return code;
     }
-    bool done = run(&config, driver, &arguments, argv + first, &err);
+    bool done = run(&cli, &config, driver, &arguments, argv + first, &err);
     config_free(&config);
     return done ? 0 : cli_fail(&cli, &err);
 }

@@ -3,6 +3,7 @@
 
 import random
 import time
+from contextlib import ExitStack, contextmanager
 
 import pymongo
 import pymongo.errors
@@ -15,6 +16,7 @@ from tests.integration.test_positions import each_source
 from tests.lib import stack
 
 LARGE_ROWS = 100_000
+PROGRAMS = ("tailrace-publish", *(f"tailrace-apply-{name}" for name in APPLIERS))
 each_applier = pytest.mark.parametrize("applier", APPLIERS)
 
 
@@ -147,6 +149,44 @@ def test_terminated_under_load(pipeline, database):
             time.sleep(1.2)
             for process in started:
                 assert stop(process) <= 1
+    pipeline.converge()
+    assert_each_change_once(pipeline)
+
+
+@pytest.fixture(params=[("publish", "mysql"), ("publish", "kafka"), ("apply-mongodb", "mongodb"),
+                        ("apply-mongodb", "kafka"), ("apply-redis", "redis"), ("apply-redis", "kafka")],
+                ids=lambda pair: f"{pair[0]} without {pair[1]}")
+def held_up(request):
+    """The program, and the servers that it waits for."""
+    program, server = request.param
+    return f"tailrace-{program}", ["kafka-a", "kafka-b"] if server == "kafka" else [server]
+
+
+@contextmanager
+def all_asleep(names):
+    with ExitStack() as asleep:
+        for name in names:
+            asleep.enter_context(stack.asleep(name))
+        yield
+
+
+@pytest.mark.own("source", "kafka", "mongodb", "redis")
+def test_terminated_while_a_server_sleeps(pipeline, database, held_up):
+    """One that answers nobody holds no stop up, neither at work nor at the start."""
+    program, sleepers = held_up
+    with Load(database, pause_s=0.001):
+        pipeline.publish()
+        others = [pipeline.start(name) for name in PROGRAMS if name != program]
+        stopping = pipeline.start(program)
+        time.sleep(1.2)
+        with all_asleep(sleepers):
+            time.sleep(1.5)
+            assert stop(stopping) <= 1
+            stopping = pipeline.start(program)
+            time.sleep(1.5)
+            assert stop(stopping) <= 1
+    for other in others:
+        stop(other)
     pipeline.converge()
     assert_each_change_once(pipeline)
 
