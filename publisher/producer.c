@@ -80,7 +80,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 static bool set_tunables(rd_kafka_conf_t *conf, const struct config *config, struct err *err)
 {
     static const char *const tunables[][2] = {
-        {"linger.ms", "5"},
+        {"linger.ms", "20"},
         {"batch.num.messages", "100000"},
         {"queue.buffering.max.messages", "100000"},
     };

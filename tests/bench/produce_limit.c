@@ -53,7 +53,7 @@ static void sender_open(struct sender *sender, const char *brokers, const char *
     set(conf, "bootstrap.servers", brokers);
     set(conf, "acks", "all");
     set(conf, "enable.idempotence", "true");
-    set(conf, "linger.ms", "5");
+    set(conf, "linger.ms", "20");
     set(conf, "batch.num.messages", "100000");
     set(conf, "delivery.report.only.error", "true");
     set(conf, "partitioner", "murmur2");
