@@ -11,6 +11,7 @@
 // clang-format off
 #define CRASH_POINTS(X)                                                                            \
     /* publisher: from the event to the commit in Kafka */                                         \
+    X(publish_lane_taken)         /* one of the two transactional.ids is taken over, or both */    \
     X(publish_fenced_older)       /* older publishers are fenced, no checkpoint is read yet */   \
     X(publish_started)            /* the first checkpoint is written, nothing is read yet */       \
     X(publish_event_read)         /* the reader has handed an item out */                          \

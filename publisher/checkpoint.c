@@ -198,6 +198,7 @@ static bool take_mark(struct checkpoint_log *log, struct slice value, struct err
         return false;
     const char *mark = tree ? tree_text(tree, "mark") : NULL;
     log->has_mark |= mark && log->mark && strcmp(mark, log->mark) == 0;
+    snprintf(log->last_mark, sizeof log->last_mark, "%s", mark ? mark : "");
     yajl_tree_free(tree);
     return true;
 }

@@ -55,10 +55,11 @@ struct checkpoint_topic {
 
 // All that the topic says.
 struct checkpoint_log {
-    bool exists;      // the topic is there
-    bool found;       // a checkpoint is in it
-    const char *mark; // that is looked for, borrowed; NULL: none
-    bool has_mark;    // and it was read
+    bool exists;                           // the topic is there
+    bool found;                            // a checkpoint is in it
+    const char *mark;                      // that is looked for, borrowed; NULL: none
+    bool has_mark;                         // and it was read
+    char last_mark[CHECKPOINT_MARK_BYTES]; // of who started last; "": none
     struct checkpoint last;
     struct checkpoint_topic *topics;
     size_t n_topics;

@@ -236,6 +236,7 @@ bool producer_init(struct producer *producer, struct err *err)
         rd_kafka_error_t *error = rd_kafka_init_transactions(rk, SLICE_MS);
         if (!error) {
             producer->n_ready++;
+            CRASH_POINT(publish_lane_taken);
             continue;
         }
         if (!rd_kafka_error_is_retriable(error) || clock_steady_ms() > until_ms)

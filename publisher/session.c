@@ -82,6 +82,7 @@ static bool commit_checkpoint(struct session *session, bool running, struct err 
         return false;
     CRASH_POINT(publish_committed);
     session->is_committed = true;
+    session->run->has_checkpoint = true;
     grow_transactions(session);
     session->committed_ms = clock_steady_ms();
     session->commit_took_ms = session->committed_ms - begun_ms;

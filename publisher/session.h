@@ -23,6 +23,8 @@ struct session_run {
     char instance[CHECKPOINT_INSTANCE_BYTES]; // "host:pid:number", of no other run
     uint64_t epoch;                           // at-least-once: see rival.h
     unsigned n_marks;                         // that were written into the checkpoint's topic
+    bool is_marked;                           // one of them is in it
+    bool has_checkpoint;                      // and so is a checkpoint of ours
     bool fenced;                              // a session was, and none has been open since
     bool replaced;          // then it was by another publisher, whose checkpoint is the last one
     unsigned displacements; // the server ended a dump of ours for one with our server_id

@@ -170,19 +170,29 @@ bool session_choose_server(struct session *session, struct err *err)
     return find_start(session, err) && server_has_all(session, err);
 }
 
-// A broker refuses a producer that was replaced, and one whose transaction was open for too long.
-// In the second case nobody but us has written a checkpoint since.
+// A broker refuses a producer that was replaced, one whose transaction was open for too long, and
+// one of two that started at the same time and took a transactional.id each: the one whose mark is
+// the last goes on. Who has written a checkpoint knows by the last one.
+static bool is_replaced_by_fence(const struct session_run *run, const struct checkpoint_log *log,
+                                 bool is_other)
+{
+    size_t n = strlen(run->instance);
+    bool is_our_mark = strncmp(log->last_mark, run->instance, n) == 0 && log->last_mark[n] == ':';
+    return run->fenced && (run->has_checkpoint ? is_other : !is_our_mark);
+}
+
 static bool check_replaced(struct session *session, struct err *err)
 {
     struct session_run *run = session->run;
     const struct checkpoint_log *log = &session->log;
     bool is_other = log->found && strcmp(log->last.instance, run->instance) != 0;
     run->replaced =
-        is_other &&
-        (run->fenced || (run->epoch > 0 && rival_is_newer(&log->last, run->epoch, run->instance)));
+        is_replaced_by_fence(run, log, is_other) ||
+        (is_other && run->epoch > 0 && rival_is_newer(&log->last, run->epoch, run->instance));
     return !run->replaced ||
            err_set(err, ERR_REFUSED, "another publisher named %s took over (%s): only one may run",
-                   session->config->source.name, log->last.instance);
+                   session->config->source.name,
+                   run->has_checkpoint || run->epoch > 0 ? log->last.instance : log->last_mark);
 }
 
 // Everything that can be refused; nothing is written.
@@ -295,7 +305,7 @@ static bool read_newest(struct session *session, struct err *err)
     snprintf(mark, sizeof mark, "%s:%u", run->instance, ++run->n_marks);
     checkpoint_log_deinit(log);
     return checkpoint_read_on(session->plain, session->config, &end, log, err) &&
-           end_hanging(session, err) && write_mark(session, mark, err) &&
+           end_hanging(session, err) && write_mark(session, mark, err) && (run->is_marked = true) &&
            checkpoint_read_mark(session->plain, session->config, mark, &end, log, err) &&
            (!log->found || session_choose_server(session, err));
 }

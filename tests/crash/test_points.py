@@ -169,6 +169,25 @@ def test_caught_up_is_what_is_committed(pipeline, database):
     assert [change["after"]["id"] for change in pipeline.topics.changes(f"{pipeline.name}.t")] == [1, 2]
 
 
+def test_two_publishers_started_at_once(pipeline, database):
+    """Each takes over one of the two transactional.ids last, so that both are fenced: the one that marked its start
+    last goes on."""
+    write(database)
+    pipeline.publish()
+    database.sql("UPDATE t SET n = n + 1")
+    first = pipeline.start_publisher("--until-caught-up", environment={"TAILRACE_STOP_AT": "publish_lane_taken"})
+    wait.until(lambda: is_stopped(first), "SIGSTOP", pause_s=0.02)
+    second = pipeline.start_publisher("--until-caught-up", environment={"TAILRACE_STOP_AT": "publish_commit_due"})
+    wait.until(lambda: is_stopped(second), "SIGSTOP", pause_s=0.02)
+    first.process.send_signal(signal.SIGCONT)
+    expect(first, 77)
+    second.process.send_signal(signal.SIGCONT)
+    expect(second, 0)
+    assert "another publisher" in first.log() and "session ended, trying again" in second.log()
+    assert_each_change_once(pipeline)
+    pipeline.converge()
+
+
 def is_stopped(program):
     with open(f"/proc/{program.process.pid}/stat", encoding="ascii") as stat:
         return stat.read().rsplit(") ")[-1].startswith("T")
