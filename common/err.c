@@ -69,6 +69,11 @@ int err_exit_code(const struct err *err)
     return classes[err->class].exit_code;
 }
 
+bool err_may_pass(const struct err *err)
+{
+    return err->class == ERR_RETRY || err->class == ERR_UNAVAILABLE;
+}
+
 const char *err_class_name(enum err_class class)
 {
     return classes[class].name;

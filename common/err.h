@@ -51,6 +51,9 @@ bool err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 // The sysexits code of the class.
 int err_exit_code(const struct err *err);
 
+// Whether it may pass without anybody's doing: the same call may succeed, what is missing may come.
+bool err_may_pass(const struct err *err);
+
 // A word for the class, for logs: "corrupt", "refused", …
 const char *err_class_name(enum err_class class);
 

@@ -10,11 +10,6 @@
 #define CONSUME_MS 100
 #define PAUSE_MS 50
 
-static bool may_pass(const struct err *err)
-{
-    return err->class == ERR_UNAVAILABLE || err->class == ERR_RETRY;
-}
-
 bool partition_end_past(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t next,
                         int64_t *first, int64_t *end, struct err *err)
 {
@@ -24,7 +19,7 @@ bool partition_end_past(rd_kafka_t *rk, const char *topic, int32_t partition, in
         bool is_late = clock_steady_ms() > until_ms;
         if (is_told && (*end >= next || is_late))
             return true;
-        if (!is_told && (is_late || !may_pass(err)))
+        if (!is_told && (is_late || !err_may_pass(err)))
             return false;
         if (!stop_sleep_ms(PAUSE_MS))
             return err_set(err, ERR_STOPPED, "stopped while topic %s was read", topic);

@@ -65,8 +65,7 @@ static bool run_session(struct session_run *run, bool *running, bool *progress, 
 // run, a name that is not resolved may pass as well.
 static bool is_passing(const struct session_run *run, const struct err *err)
 {
-    return err->class == ERR_RETRY || err->class == ERR_UNAVAILABLE ||
-           (err->class == ERR_REFUSED && run->fenced && !run->replaced);
+    return err_may_pass(err) || (err->class == ERR_REFUSED && run->fenced && !run->replaced);
 }
 
 // One that was fenced before it got as far as reading, but behind its mark: maybe by one that

@@ -21,18 +21,13 @@ struct standby {
     bool is_blind;     // Kafka does not answer
 };
 
-static bool may_pass(const struct err *err)
-{
-    return err->class == ERR_RETRY || err->class == ERR_UNAVAILABLE;
-}
-
 // What a standby would fail with later is better known now; a server that is down may be back then.
 static bool check_source(const struct config *config, struct err *err)
 {
     struct pick pick;
     bool ok = pick_open(&pick, config, err);
     pick_deinit(&pick);
-    if (!ok && may_pass(err)) {
+    if (!ok && err_may_pass(err)) {
         log_warn("the source cannot be reached now", LOG_FIELDS(log_str("reason", err->text)));
         ok = true;
     }
@@ -44,7 +39,7 @@ static bool look(struct standby *standby, struct err *err)
     int64_t before = standby->end;
     bool ok =
         checkpoint_read_on(standby->plain, standby->config, &standby->end, &standby->log, err);
-    if (!ok && !may_pass(err))
+    if (!ok && !err_may_pass(err))
         return false;
     if (!ok && !standby->is_blind)
         log_warn("Kafka does not answer: waiting", LOG_FIELDS(log_str("reason", err->text)));

@@ -181,11 +181,6 @@ static bool run_session(const struct applier *applier, bool *opened, struct work
 
 // --- sessions ---
 
-static bool is_passing(const struct err *err)
-{
-    return err->class == ERR_RETRY || err->class == ERR_UNAVAILABLE;
-}
-
 bool applier_run(const struct applier *applier, struct err *err)
 {
     struct backoff backoff = {.first_ms = BACKOFF_FIRST_MS, .most_ms = BACKOFF_MOST_MS};
@@ -198,7 +193,7 @@ bool applier_run(const struct applier *applier, struct err *err)
         ever_opened = ever_opened || opened;
         if (stop_requested())
             return true;
-        if (!ever_opened || !is_passing(err))
+        if (!ever_opened || !err_may_pass(err))
             return false;
         if (stats.batches > 0)
             backoff_reset(&backoff);
