@@ -31,14 +31,16 @@ def pid(server):
 
 
 @contextmanager
-def asleep(server):
-    """It answers nobody while the block lasts."""
-    process = pid(server)
-    os.kill(process, signal.SIGSTOP)
+def asleep(*names):
+    """They answer nobody while the block lasts."""
+    processes = [pid(name) for name in names]
     try:
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
         yield
     finally:
-        os.kill(process, signal.SIGCONT)
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
