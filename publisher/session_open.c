@@ -200,7 +200,8 @@ static bool check_all(struct session *session, struct err *err)
 {
     if (!pick_open(&session->pick, session->config, err) ||
         !kafka_open_plain(session->config, &session->plain, err) ||
-        !checkpoint_read(session->plain, session->config, &session->log, err) ||
+        !checkpoint_read_on(session->plain, session->config, &session->log_end, &session->log,
+                            err) ||
         !check_replaced(session, err) || !session_choose_server(session, err))
         return false;
     struct topics_options topics = session_topics_options(session);
@@ -290,23 +291,23 @@ static bool write_mark(struct session *session, const char *mark, struct err *er
     checkpoint_mark_write(&session->value, mark);
     bool done = producer_commit_one(session->producer, buf_cstr(&name), buf_bytes(&session->key),
                                     buf_bytes(&session->value), err);
+    session->run->is_marked |= done;
     buf_deinit(&name);
     return done;
 }
 
-// An older publisher of this name may have committed until it was fenced: what counts is read again
-// after that, up to a mark of ours.
+// An older publisher of this name may have committed until it was fenced: what came is read after
+// that, up to a mark of ours.
 static bool read_newest(struct session *session, struct err *err)
 {
     struct session_run *run = session->run;
     struct checkpoint_log *log = &session->log;
     char mark[CHECKPOINT_MARK_BYTES];
-    int64_t end = 0;
+    int64_t *end = &session->log_end;
     snprintf(mark, sizeof mark, "%s:%u", run->instance, ++run->n_marks);
-    checkpoint_log_deinit(log);
-    return checkpoint_read_on(session->plain, session->config, &end, log, err) &&
-           end_hanging(session, err) && write_mark(session, mark, err) && (run->is_marked = true) &&
-           checkpoint_read_mark(session->plain, session->config, mark, &end, log, err) &&
+    return checkpoint_read_on(session->plain, session->config, end, log, err) &&
+           end_hanging(session, err) && write_mark(session, mark, err) &&
+           checkpoint_read_mark(session->plain, session->config, mark, end, log, err) &&
            (!log->found || session_choose_server(session, err));
 }
 

@@ -25,6 +25,7 @@ struct session {
     struct server server;        // what it says of itself
     rd_kafka_t *plain;
     struct checkpoint_log log;
+    int64_t log_end; // offset up to which it was read
     struct position start;
     struct position begin; // of the dump: before `start` where XA transactions are pending
     struct producer *producer;
