@@ -106,8 +106,7 @@ bool cli_parse(const struct cli *cli, int argc, char **argv, int *first_operand,
 
 int cli_fail(const struct cli *cli, const struct err *err)
 {
-    if (err->class != ERR_STOPPED)
-        fprintf(stderr, "%s: %s\n", cli->program, err->text);
+    fprintf(stderr, "%s: %s\n", cli->program, err->text);
     return err_exit_code(err);
 }
 

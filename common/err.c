@@ -20,7 +20,7 @@ static const struct {
     [ERR_RETRY] = {"try-again", 75},
     [ERR_REFUSED] = {"refused", 77},
     [ERR_CONFIG] = {"configuration", 78},
-    [ERR_STOPPED] = {"stopped", 0},
+    [ERR_STOPPED] = {"stopped", 75},
 };
 
 bool err_set(struct err *err, enum err_class class, const char *format, ...)

@@ -26,7 +26,7 @@ enum err_class {
     ERR_RETRY,       // passing: the same call may succeed later: exit 75
     ERR_REFUSED,     // a server, a right or a safety rule says no: exit 77
     ERR_CONFIG,      // configuration of ours or of a server is wrong: exit 78
-    ERR_STOPPED,     // not a fault: the stop flag was raised while waiting: exit 0
+    ERR_STOPPED,     // not a fault: the stop flag was raised before it was done: exit 75
 };
 
 #define ERR_TEXT_BYTES 1536

@@ -21,6 +21,7 @@ static struct {
     timer_t timer;
     unsigned ms;
     const char *program;
+    int exit_code;
 } limit;
 
 // Also in a signal handler.
@@ -66,15 +67,16 @@ static void on_limit(int number)
     (void)number;
     tell(limit.program);
     tell(": stopped without waiting any longer for what held it up\n");
-    _exit(EXIT_SUCCESS);
+    _exit(limit.exit_code);
 }
 
-void stop_within(unsigned ms, const char *program)
+void stop_within(unsigned ms, const char *program, int exit_code)
 {
     struct sigaction action = {.sa_handler = on_limit};
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
     limit.ms = ms;
     limit.program = program;
+    limit.exit_code = exit_code;
     sigaction(SIGALRM, &action, NULL);
     if (timer_create(CLOCK_MONOTONIC, &event, &limit.timer) < 0)
         return; // the system has no timer left: what heeds the flag ends all the same

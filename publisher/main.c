@@ -9,6 +9,7 @@
 #include "publisher/snapshot_command.h"
 
 #include <string.h>
+#include <sysexits.h>
 
 struct arguments {
     const char *config;
@@ -65,10 +66,8 @@ static bool run(const struct config *config, struct arguments *arguments,
 {
     arguments->offsets.json = arguments->snapshot.json = arguments->json;
     bool is_offsets = n_operands == 2 && strcmp(operands[0], "offsets") == 0;
-    if (n_operands == 0) {
-        stop_within(STOP_MOST_MS, "tailrace-publish");
+    if (n_operands == 0)
         return publisher_run(config, &arguments->publisher, err);
-    }
     if (is_offsets && strcmp(operands[1], "show") == 0)
         return offsets_show(config, &arguments->offsets, err);
     if (is_offsets && strcmp(operands[1], "reset") == 0)
@@ -98,6 +97,7 @@ int main(int argc, char **argv)
         return cli_fail(&cli, &err);
     cli_log_init(&cli, &config);
     stop_init();
+    stop_within(STOP_MOST_MS, cli.program, argv[first] ? EX_TEMPFAIL : EX_OK);
     if (argc - first == 1 && strcmp(argv[first], "check") == 0) {
         int code = check(&config);
         config_free(&config);

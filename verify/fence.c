@@ -3,6 +3,7 @@
 #include "verify/fence.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
 #include "kafka/client.h"
@@ -17,6 +18,8 @@
 #define CHECKPOINT_TAIL 2000 // records from its end in which the last checkpoint is looked for
 #define POLL_MS 10
 #define PROBE_MS 3000
+#define TELL_FIRST_MS 5000 // of waiting, after which it says so, and again
+#define TELL_EVERY_MS 15000
 #define TOPIC_BYTES FENCE_TOPIC_BYTES
 
 struct fence {
@@ -42,6 +45,31 @@ struct gates {
     struct gate *items;
     size_t n;
 };
+
+// How long is waited, and when it is told next.
+struct patience {
+    uint64_t began_ms;
+    uint64_t until_ms;
+    uint64_t tell_ms;
+};
+
+static struct patience have_patience(const struct fence *fence)
+{
+    uint64_t now_ms = clock_steady_ms();
+    return (struct patience){now_ms, now_ms + fence->config->verify.fence_timeout_ms,
+                             now_ms + TELL_FIRST_MS};
+}
+
+// *waited_s: for so long by now.
+static bool is_to_tell(struct patience *patience, uint64_t *waited_s)
+{
+    uint64_t now_ms = clock_steady_ms();
+    *waited_s = (now_ms - patience->began_ms) / 1000;
+    if (now_ms < patience->tell_ms)
+        return false;
+    patience->tell_ms = now_ms + TELL_EVERY_MS;
+    return true;
+}
 
 // --- open ---
 
@@ -183,8 +211,20 @@ static bool covers(const struct position *checkpoint, const struct position *pos
            gtid_set_is_subset(&position->executed, &checkpoint->executed);
 }
 
-static bool wait_publisher(struct fence *fence, const struct position *position, uint64_t until_ms,
-                           struct err *err)
+static void tell_publisher(const struct fence *fence, const struct position *position,
+                           struct patience *patience)
+{
+    uint64_t waited_s;
+    if (is_to_tell(patience, &waited_s))
+        log_info("waits for the publisher",
+                 LOG_FIELDS(log_u64("seconds", waited_s), log_str("file", fence->checkpoint.file),
+                            log_u64("pos", fence->checkpoint.pos),
+                            log_str("source_file", position->file),
+                            log_u64("source_pos", position->pos)));
+}
+
+static bool wait_publisher(struct fence *fence, const struct position *position,
+                           struct patience *patience, struct err *err)
 {
     bool at_end;
     if (!fence->checkpoint_topic && !first_checkpoint(fence, err))
@@ -194,7 +234,8 @@ static bool wait_publisher(struct fence *fence, const struct position *position,
             return false;
         if (covers(&fence->checkpoint, position))
             break;
-        if (clock_steady_ms() > until_ms)
+        tell_publisher(fence, position, patience);
+        if (clock_steady_ms() > patience->until_ms)
             return err_set(err, ERR_UNAVAILABLE,
                            "the publisher is behind: it is at %s:%" PRIu64
                            ", the source at %s:%" PRIu64 "; is it running?",
@@ -329,26 +370,46 @@ static bool ask_target(struct run *run, struct gates *gates, size_t *n_left, boo
     return true;
 }
 
-static bool fail_behind(const struct run *run, const struct gates *gates, struct err *err)
+// How many records the applier may be behind; *one: a partition of those.
+static int64_t count_left(const struct gates *gates, const struct gate **one)
 {
     int64_t left = 0;
-    const struct gate *one = NULL;
+    *one = NULL;
     for (size_t i = 0; i < gates->n; i++) {
         const struct gate *gate = &gates->items[i];
         if (gate->is_passed)
             continue;
         left += gate->end - (gate->applied > 0 ? gate->applied : 0);
-        one = gate;
+        *one = gate;
     }
+    return left;
+}
+
+static bool fail_behind(const struct run *run, const struct gates *gates, struct err *err)
+{
+    const struct gate *one;
+    int64_t left = count_left(gates, &one);
     return err_set(err, ERR_UNAVAILABLE,
                    "the applier of %s is up to %" PRId64 " records behind (topic %s, partition %d "
                    "and others); is it running?",
                    run->driver->name, left, one ? one->topic : "", one ? (int)one->partition : 0);
 }
 
-static bool wait_applier(struct fence *fence, struct run *run, struct gates *gates,
-                         uint64_t until_ms, struct err *err)
+static void tell_applier(const struct run *run, const struct gates *gates,
+                         struct patience *patience)
 {
+    const struct gate *one;
+    uint64_t waited_s;
+    if (is_to_tell(patience, &waited_s))
+        log_info("waits for the applier",
+                 LOG_FIELDS(log_u64("seconds", waited_s), log_str("target", run->driver->name),
+                            log_u64("records_left", (uint64_t)count_left(gates, &one))));
+}
+
+static bool wait_applier(struct fence *fence, struct run *run, struct gates *gates,
+                         struct patience *patience, struct err *err)
+{
+    const struct gate *one;
     size_t n_left;
     bool moved;
     for (;;) {
@@ -356,12 +417,11 @@ static bool wait_applier(struct fence *fence, struct run *run, struct gates *gat
             return false;
         if (n_left > 0 && !moved && !probe_gates(fence, gates, err))
             return false;
-        n_left = 0;
-        for (size_t i = 0; i < gates->n; i++)
-            n_left += !gates->items[i].is_passed;
-        if (n_left == 0)
+        count_left(gates, &one);
+        if (!one)
             return true;
-        if (clock_steady_ms() > until_ms)
+        tell_applier(run, gates, patience);
+        if (clock_steady_ms() > patience->until_ms)
             return fail_behind(run, gates, err);
         if (!stop_sleep_ms(POLL_MS))
             return err_set(err, ERR_STOPPED, "stopped");
@@ -371,21 +431,21 @@ static bool wait_applier(struct fence *fence, struct run *run, struct gates *gat
 bool fence_wait(struct fence *fence, struct run *run, const struct position *position,
                 const bool *tables, struct err *err)
 {
-    uint64_t until_ms = clock_steady_ms() + fence->config->verify.fence_timeout_ms;
+    struct patience patience = have_patience(fence);
     struct gates gates = {0};
-    bool done = wait_publisher(fence, position, until_ms, err);
+    bool done = wait_publisher(fence, position, &patience, err);
     for (size_t i = 0; done && i < run->tables.n; i++)
         if (tables[i])
             done = add_gates(fence, &run->tables.shapes[i], &gates, err);
-    done = done && wait_applier(fence, run, &gates, until_ms, err);
+    done = done && wait_applier(fence, run, &gates, &patience, err);
     free(gates.items);
     return done;
 }
 
 bool fence_publisher(struct fence *fence, const struct position *position, struct err *err)
 {
-    return wait_publisher(fence, position,
-                          clock_steady_ms() + fence->config->verify.fence_timeout_ms, err);
+    struct patience patience = have_patience(fence);
+    return wait_publisher(fence, position, &patience, err);
 }
 
 rd_kafka_t *fence_consumer(const struct fence *fence)

@@ -18,7 +18,8 @@ MUST_CHECK bool fence_open(const struct config *config, struct fence **fence, st
 void fence_close(struct fence *fence); // takes NULL
 
 // Waits until the run's target holds the tables (their numbers) up to the position.
-// ERR_UNAVAILABLE after [verify] fence_timeout: what is behind, and how far.
+// Waiting for more than a few seconds is told in the log: for whom, and how far it is behind.
+// ERR_UNAVAILABLE after [verify] fence_timeout: likewise.
 MUST_CHECK bool fence_wait(struct fence *fence, struct run *run, const struct position *position,
                            const bool *tables, struct err *err);
 

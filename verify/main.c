@@ -226,6 +226,7 @@ int main(int argc, char **argv)
     }
     cli_log_init(&cli, &config);
     stop_init();
+    stop_within(STOP_MOST_MS, cli.program, OUTCOME_UNKNOWN);
     if (arguments.run.watch)
         return watch(&cli, &config, &arguments.run, argv + first);
     struct run run = {

@@ -6,10 +6,12 @@
 
 #include "common/cli.h"
 #include "common/mem.h"
+#include "common/stop.h"
 #include "verify/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #define LIMIT 1000 // keys without --yes
 #define PROGRAM "tailrace-snapshot"
 #define KEYS_SHOWN 20
+#define POLL_MS 20
 
 // The keys of one table, a line each.
 static size_t put_keys(struct buf *out, const struct run *run, const struct suspects *wrong,
@@ -86,6 +89,17 @@ static void become_snapshot(const char *path, const char *config, const char *ta
     _exit(127);
 }
 
+// *status: how it ended. A stop ends it too; what it has asked for by then is published.
+static bool wait_for(pid_t pid, int *status)
+{
+    pid_t ended = 0;
+    while ((ended = waitpid(pid, status, WNOHANG)) == 0 && stop_sleep_ms(POLL_MS))
+        ;
+    if (ended == 0 && kill(pid, SIGTERM) == 0)
+        ended = waitpid(pid, status, 0);
+    return ended == pid;
+}
+
 static bool publish(const struct run *run, const char *table, struct slice keys, struct err *err)
 {
     char path[CLI_PATH_BYTES];
@@ -101,8 +115,10 @@ static bool publish(const struct run *run, const char *table, struct slice keys,
     close(pipe_ends[0]);
     bool written = pid > 0 && write_all(pipe_ends[1], keys);
     close(pipe_ends[1]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+    if (pid < 0 || !wait_for(pid, &status))
         return err_set(err, ERR_INTERNAL, PROGRAM " cannot be started: %s", strerror(errno));
+    if (stop_requested())
+        return err_set(err, ERR_STOPPED, "stopped; the repair of %s is not complete", table);
     if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     return err_set(err, ERR_UNAVAILABLE, PROGRAM " %s: exit %d; the repair is not complete", table,

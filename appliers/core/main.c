@@ -20,6 +20,7 @@
 
 #include <malloc.h>
 #include <stdio.h>
+#include <sysexits.h>
 
 struct arguments {
     const char *config_path;
@@ -110,16 +111,13 @@ static bool run_dead_letters(const struct config *config, const struct sink_driv
     return wrong_operands(err);
 }
 
-static bool run(const struct cli *cli, const struct config *config,
-                const struct sink_driver *driver, const struct arguments *arguments,
-                char **operands, struct err *err)
+static bool run(const struct config *config, const struct sink_driver *driver,
+                const struct arguments *arguments, char **operands, struct err *err)
 {
     struct applier applier = {
         .config = config, .driver = driver, .until_caught_up = arguments->until_caught_up};
-    if (!operands[0]) {
-        stop_within(STOP_MOST_MS, cli->program);
+    if (!operands[0])
         return applier_run(&applier, err);
-    }
     if (strcmp(operands[0], "offsets") == 0)
         return run_offsets(config, driver, arguments, operands + 1, err);
     if (strcmp(operands[0], "dead-letters") == 0)
@@ -151,12 +149,13 @@ int applier_main(const struct sink_driver *driver, int argc, char **argv)
         return cli_fail(&cli, &err);
     cli_log_init(&cli, &config);
     stop_init();
+    stop_within(STOP_MOST_MS, program, argv[first] ? EX_TEMPFAIL : EX_OK);
     if (argc - first == 1 && strcmp(argv[first], "check") == 0) {
         int code = applier_check(&config, driver);
         config_free(&config);
         return code;
     }
-    bool done = run(&cli, &config, driver, &arguments, argv + first, &err);
+    bool done = run(&config, driver, &arguments, argv + first, &err);
     config_free(&config);
     return done ? 0 : cli_fail(&cli, &err);
 }

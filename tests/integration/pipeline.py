@@ -185,10 +185,10 @@ def expect(started, code, patience_s=PATIENCE_S):
     return started
 
 
-def stop(started):
-    """SIGTERM; it has to end in good order within a second."""
+def stop(started, code=0):
+    """SIGTERM; it has to end with the code within a second."""
     begin = time.monotonic()
-    code = started.stop()
+    ended_with = started.stop()
     seconds = time.monotonic() - begin
-    if code != 0 or seconds > 1:
-        raise started.failure(f"ended with {code}, {seconds:.2f} s after SIGTERM")
+    if ended_with != code or seconds > 1:
+        raise started.failure(f"ended with {ended_with}, {seconds:.2f} s after SIGTERM")

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tailrace verify`: exit codes, keys of every kind, repair."""
 
+import os
 import time
 
 import pytest
 
 from tests.integration import wait
 from tests.integration.damage import Mongodb, RedisHash
+from tests.integration.pipeline import TRY_AGAIN, stop
 from tests.integration.verifying import DIFFERENT, EQUAL, UNKNOWN, Verify, prepare, verify
+from tests.lib import stack
 
 KEYS = [  # column definition, key, values
     ("a BIGINT UNSIGNED, PRIMARY KEY (a)", ["0", "18446744073709551615", "7"]),
@@ -387,6 +390,44 @@ def test_repair(pipeline, target):
     report = verify(pipeline, *arguments, code=EQUAL)
     assert [line["repaired"] for line in report.tables(target)] == [2, 3]
     verify(pipeline, "--target", target)
+
+
+def test_stopped_repair(pipeline):
+    """Nobody publishes what it asks for; a stop ends it, and what it waits with."""
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)", "INSERT INTO t VALUES (1, 1)")
+    pipeline.publish()
+    pipeline.apply("mongodb")
+    Mongodb(pipeline).flip("t", 1, "n")
+    repair = pipeline.start("tailrace-verify", "--target", "mongodb", "--repair")
+    repair.wait_for("the command is taken when it starts")
+    stop(repair, DIFFERENT)
+    assert "the repair of" in repair.log() and "is not complete" in repair.log()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(repair.process.pid, 0)
+
+
+@pytest.mark.own("source", "kafka", "mongodb", "redis")
+@pytest.mark.parametrize("server, command, code", [
+    ("mysql", ["tailrace-verify"], UNKNOWN), ("kafka", ["tailrace-verify"], UNKNOWN),
+    ("mongodb", ["tailrace-verify"], UNKNOWN), ("redis", ["tailrace-verify"], UNKNOWN),
+    ("mongodb", ["tailrace-verify", "--watch"], UNKNOWN),
+    ("kafka", ["tailrace-publish", "offsets", "show"], TRY_AGAIN),
+    ("mysql", ["tailrace-publish", "check"], TRY_AGAIN),
+    ("mongodb", ["tailrace-apply-mongodb", "check"], TRY_AGAIN),
+    ("redis", ["tailrace-apply-redis", "offsets", "show"], TRY_AGAIN)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value))
+def test_stopped_while_a_server_sleeps(pipeline, server, command, code):
+    """One that answers nobody holds no command up, and none that was stopped says that it was done."""
+    prepare(pipeline)
+    pipeline.database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    pipeline.publish()
+    pipeline.apply()
+    pipeline.database.sql("INSERT INTO t VALUES (2)")  # nobody publishes it: verify has to wait for it
+    with stack.asleep(*(["kafka-a", "kafka-b"] if server == "kafka" else [server])):
+        stopping = pipeline.start(*command)
+        time.sleep(1)
+        stop(stopping, code)
 
 
 def test_altered_meanwhile(pipeline):

@@ -46,7 +46,7 @@ static void test_exit_codes(void **state)
         {ERR_UNSUPPORTED, EX_DATAERR}, {ERR_UNAVAILABLE, EX_UNAVAILABLE},
         {ERR_INTERNAL, EX_SOFTWARE},   {ERR_RETRY, EX_TEMPFAIL},
         {ERR_REFUSED, EX_NOPERM},      {ERR_CONFIG, EX_CONFIG},
-        {ERR_STOPPED, EX_OK},
+        {ERR_STOPPED, EX_TEMPFAIL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct err err = {.class = cases[i].class};

@@ -51,14 +51,14 @@ static void test_limit(void **state)
     pid_t child = fork();
     if (child == 0) {
         dup2(out[1], STDERR_FILENO);
-        stop_within(30, "waiter");
+        stop_within(30, "waiter", 2);
         raise(SIGTERM);
         for (;;)
             pause();
     }
     close(out[1]);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 2);
     ssize_t n = read(out[0], text, sizeof text - 1);
     close(out[0]);
     assert_true(n > 0);
