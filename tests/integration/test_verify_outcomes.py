@@ -186,7 +186,9 @@ def test_exit_codes(pipeline):
     pipeline.options["verify"] = {"fence_timeout": "1s"}
     assert "the publisher is behind" in verify(pipeline, code=UNKNOWN).text
     pipeline.publish()
+    pipeline.options["verify"] = {"fence_timeout": "6s"}
     report = verify(pipeline, "--target", "redis", code=UNKNOWN)
+    assert "waits for the applier seconds=5 target=redis records_left=" in report.text
     assert "the applier of redis is" in report.text
     pipeline.apply()
     verify(pipeline, code=EQUAL)
