@@ -216,9 +216,11 @@ static void commit_offsets(struct consumer *consumer)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+// The client has no protocol any more where the group was left meanwhile: then it matters no more.
 static bool is_cooperative(rd_kafka_t *rk)
 {
-    return strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
+    const char *protocol = rd_kafka_rebalance_protocol(rk);
+    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
 }
 
 // Puts the first offset for "the beginning", where nothing was applied yet. The client library asks
