@@ -76,24 +76,20 @@ void notice_write_begin(struct buf *out, struct slice transaction, uint64_t ts_m
 }
 
 void notice_write_end(struct buf *out, struct slice transaction, uint64_t ts_ms,
-                      const struct topic *topics)
+                      const struct topic *counted)
 {
     struct buf name = {0};
     uint64_t total = 0;
-    for (const struct topic *topic = topics; topic; topic = topic->next)
+    for (const struct topic *topic = counted; topic; topic = topic->next_counted)
         total += topic->transaction_changes;
     put_head(out, "END", transaction, ts_ms);
     buf_printf(out, "%llu,\"data_collections\":[", (unsigned long long)total);
-    bool first = true;
-    for (const struct topic *topic = topics; topic; topic = topic->next) {
-        if (topic->transaction_changes == 0)
-            continue;
+    for (const struct topic *topic = counted; topic; topic = topic->next_counted) {
         buf_clear(&name);
         buf_printf(&name, "%s.%s", topic->db, topic->table);
-        buf_str(out, first ? "{\"data_collection\":" : ",{\"data_collection\":");
+        buf_str(out, topic == counted ? "{\"data_collection\":" : ",{\"data_collection\":");
         json_write_string(out, buf_bytes(&name));
         buf_printf(out, ",\"event_count\":%llu}", (unsigned long long)topic->transaction_changes);
-        first = false;
     }
     buf_str(out, "]}");
     buf_deinit(&name);

@@ -23,8 +23,8 @@ void notice_write_ddl(struct buf *out, const struct ddl *ddl);
 void notice_write_key(struct buf *out, struct slice transaction);
 void notice_write_begin(struct buf *out, struct slice transaction, uint64_t ts_ms);
 
-// The counts are those of the topics' transaction_changes.
+// With the changes of the topics that are counted, of topics_counted.
 void notice_write_end(struct buf *out, struct slice transaction, uint64_t ts_ms,
-                      const struct topic *topics);
+                      const struct topic *counted);
 
 #endif

@@ -23,7 +23,7 @@
 // What the rows of a transaction that is out in part are of, and how many of them each topic got.
 static void fill_transaction(struct session *session, struct checkpoint *checkpoint)
 {
-    const struct topic *topic = session->transactions ? topics_first(session->topics) : NULL;
+    const struct topic *topic = session->transactions ? topics_counted(session->topics) : NULL;
     checkpoint->transaction[0] = '\0';
     buf_clear(&checkpoint->counts);
     if (checkpoint->position.rows == 0)
@@ -35,10 +35,9 @@ static void fill_transaction(struct session *session, struct checkpoint *checkpo
         return;
     }
     memcpy(checkpoint->transaction, session->transaction, sizeof checkpoint->transaction);
-    for (; topic; topic = topic->next)
-        if (topic->transaction_changes > 0)
-            buf_printf(&checkpoint->counts, "%s%s=%llu", checkpoint->counts.len ? "," : "",
-                       topic->name, (unsigned long long)topic->transaction_changes);
+    for (; topic; topic = topic->next_counted)
+        buf_printf(&checkpoint->counts, "%s%s=%llu", checkpoint->counts.len ? "," : "", topic->name,
+                   (unsigned long long)topic->transaction_changes);
 }
 
 static void fill_checkpoint(struct session *session, const struct position *position)

@@ -25,8 +25,7 @@ bool session_send_notice(struct session *session, const struct topic *topic, str
 
 static bool send_begin(struct session *session, const struct change *change, struct err *err)
 {
-    for (struct topic *topic = topics_first(session->topics); topic; topic = topic->next)
-        topic->transaction_changes = 0;
+    topics_forget_counts(session->topics);
     buf_clear(&session->key);
     buf_clear(&session->value);
     notice_write_key(&session->key, change->transaction);
@@ -49,7 +48,7 @@ static bool restore_count(struct session *session, char *item, struct err *err)
                                 .name = slice_of_str(recorded->table)};
     if (!topics_of_table(session->topics, &table, &topic, err))
         return false;
-    topic->transaction_changes = strtoull(equals + 1, NULL, 10);
+    topics_count(session->topics, topic, strtoull(equals + 1, NULL, 10));
     return true;
 }
 
@@ -105,7 +104,7 @@ static bool send_end(struct session *session, struct err *err)
     buf_clear(&session->key);
     buf_clear(&session->value);
     notice_write_key(&session->key, transaction);
-    notice_write_end(&session->value, transaction, ts_ms, topics_first(session->topics));
+    notice_write_end(&session->value, transaction, ts_ms, topics_counted(session->topics));
     return session_send_notice(session, session->transactions, err);
 }
 
@@ -136,7 +135,7 @@ static bool take_change(struct session *session, const struct change *change, st
     session->settled = session->transaction[0] || enter_transaction(session, change, err);
     if (!session->settled)
         return false;
-    topic->transaction_changes++;
+    topics_count(session->topics, topic, 1);
     session->run->changes++;
     session->rows_back = 0;
     CRASH_POINT(publish_change_sent);

@@ -17,6 +17,8 @@ struct topics {
     struct topics_options options;
     struct topic *tables;
     struct topic *specials;
+    struct topic *counted; // linked by next_counted
+    struct topic *last_counted;
 };
 
 static bool is_accepted(const struct topics_options *options, const char *name)
@@ -98,6 +100,33 @@ void topics_free(struct topics *topics)
 struct topic *topics_first(struct topics *topics)
 {
     return topics->tables;
+}
+
+void topics_count(struct topics *topics, struct topic *topic, uint64_t n_changes)
+{
+    if (topic->transaction_changes == 0 && n_changes > 0) {
+        if (topics->counted)
+            topics->last_counted->next_counted = topic;
+        else
+            topics->counted = topic;
+        topics->last_counted = topic;
+    }
+    topic->transaction_changes += n_changes;
+}
+
+const struct topic *topics_counted(const struct topics *topics)
+{
+    return topics->counted;
+}
+
+void topics_forget_counts(struct topics *topics)
+{
+    while (topics->counted) {
+        struct topic *topic = topics->counted;
+        topics->counted = topic->next_counted;
+        topic->next_counted = NULL;
+        topic->transaction_changes = 0;
+    }
 }
 
 static bool record(struct topics *topics, const struct checkpoint_topic *topic, struct err *err)

@@ -16,6 +16,7 @@ struct topic {
     struct producer_topic *handle;
     int32_t n_partitions;
     uint64_t transaction_changes; // of the transaction that is being read
+    struct topic *next_counted;   // of those that have some
     struct topic *next;
 };
 
@@ -52,7 +53,17 @@ MUST_CHECK bool topics_find_table(struct topics *topics, const struct table *tab
 MUST_CHECK bool topics_special(struct topics *topics, const char *suffix, struct topic **topic,
                                struct err *err);
 
-// All tables' topics so far, for counts. Linked by `next`.
+// All tables' topics so far. Linked by `next`.
 struct topic *topics_first(struct topics *topics);
+
+// Counts changes of the transaction that is being read. Of thousands of topics a transaction has
+// changes of a few, so these have a list of their own, in the order of their first change.
+void topics_count(struct topics *topics, struct topic *topic, uint64_t n_changes);
+
+// The first of those that have some, linked by `next_counted`; NULL: none.
+const struct topic *topics_counted(const struct topics *topics);
+
+// Another transaction begins.
+void topics_forget_counts(struct topics *topics);
 
 #endif

@@ -200,13 +200,49 @@ def test_no_ddl_topic(pipeline, database):
 def test_transactions_topic(pipeline, database):
     pipeline.options["publish"]["transactions_topic"] = "true"
     database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "CREATE TABLE u (id INT PRIMARY KEY)",
-                 "BEGIN", "INSERT INTO t VALUES (1), (2)", "INSERT INTO u VALUES (1)", "COMMIT")
+                 "BEGIN", "INSERT INTO t VALUES (1), (2)", "INSERT INTO u VALUES (1)", "COMMIT",
+                 "BEGIN", "INSERT INTO u VALUES (2)", "INSERT INTO t VALUES (3)", "DELETE FROM u", "COMMIT",
+                 "INSERT INTO u VALUES (3)")
     pipeline.publish()
-    begin, end = pipeline.topics.changes("transactions")
-    assert (begin["status"], end["status"], end["event_count"]) == ("BEGIN", "END", 3)
-    assert begin["id"] == end["id"]
-    assert {part["data_collection"]: part["event_count"] for part in end["data_collections"]} == {
-        f"{pipeline.name}.t": 2, f"{pipeline.name}.u": 1}
+    assert transactions(pipeline) == [{"t": 2, "u": 1}, {"u": 3, "t": 1}, {"u": 1}]
+
+
+def transactions(pipeline):
+    """Of each in the topic of transactions: table → changes, in the order of their first one."""
+    notices = pipeline.topics.changes("transactions")
+    assert [notice["status"] for notice in notices] == ["BEGIN", "END"] * (len(notices) // 2)
+    assert [begin["id"] for begin in notices[::2]] == [end["id"] for end in notices[1::2]]
+    counts = [{part["data_collection"].removeprefix(f"{pipeline.name}."): part["event_count"]
+               for part in end["data_collections"]} for end in notices[1::2]]
+    assert [sum(tables.values()) for tables in counts] == [end["event_count"] for end in notices[1::2]]
+    return counts
+
+
+def rows_out(pipeline):
+    """Of a transaction that is out in part."""
+    checkpoint = pipeline.checkpoint()
+    return checkpoint["rows"] if checkpoint else 0
+
+
+def kill_behind(pipeline, rows):
+    publisher = pipeline.start_publisher()
+    wait.until(lambda: rows_out(pipeline) > rows, f"more than {rows} rows are out")
+    publisher.kill()
+
+
+def test_transactions_topic_across_kills(pipeline, database):
+    """What was counted before is not lost, and nothing counted twice, if the publisher is killed within one."""
+    pipeline.options["publish"] |= {"transactions_topic": "true", "transaction_bytes": "64KiB"}
+    rows = 20000
+    database.sql("CREATE TABLE t (id INT PRIMARY KEY)", "CREATE TABLE u (id INT PRIMARY KEY)",
+                 f"SET SESSION cte_max_recursion_depth = {rows}", "BEGIN",
+                 f"INSERT INTO t WITH RECURSIVE n AS (SELECT 1 id UNION ALL SELECT id + 1 FROM n WHERE id < {rows})"
+                 " SELECT id FROM n", "INSERT INTO u SELECT id FROM t", "COMMIT", "INSERT INTO u VALUES (0)")
+    for n in (0, rows):
+        kill_behind(pipeline, n)
+        assert n < rows_out(pipeline) < 2 * rows
+    pipeline.publish()
+    assert transactions(pipeline) == [{"t": rows, "u": rows}, {"u": 1}]
 
 
 @pytest.mark.parametrize("source", ["mysql", "mariadb"], indirect=True)
