@@ -16,6 +16,7 @@
 
 #define REASON_BYTES 512
 #define SERVERS_BYTES 1024
+#define ANSWER_MS 3000 // that one leader is waited for: another may have been chosen
 
 static const char *const reserved[] = {
     "allow.auto.create.topics",
@@ -297,11 +298,49 @@ void kafka_group_forget(rd_kafka_t *rk, const char *group)
     rd_kafka_DeleteGroup_destroy(gone);
 }
 
+// The client keeps in mind for minutes who leads a partition of a topic that it does not read, also
+// when that one sleeps or leads no more. With the topic's metadata it hears of another.
+static void look_for_leader(rd_kafka_t *rk, const char *topic)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
+    if (handle && !rd_kafka_metadata(rk, 0, handle, &metadata, ANSWER_MS))
+        rd_kafka_metadata_destroy(metadata);
+    if (handle)
+        rd_kafka_topic_destroy(handle);
+}
+
+// `which`: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END. The client's own question for both at
+// once waits without end for a leader that does not answer.
+static rd_kafka_resp_err_t ask_offset(rd_kafka_t *rk, const char *topic, int32_t partition,
+                                      int64_t which, int64_t *offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, ANSWER_MS);
+    if (!code)
+        code = list->elems[0].err;
+    *offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+static rd_kafka_resp_err_t ask_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition,
+                                          int64_t *first, int64_t *end)
+{
+    rd_kafka_resp_err_t code = ask_offset(rk, topic, partition, RD_KAFKA_OFFSET_BEGINNING, first);
+    return code ? code : ask_offset(rk, topic, partition, RD_KAFKA_OFFSET_END, end);
+}
+
 bool kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *first,
                       int64_t *end, struct err *err)
 {
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(rk, topic, partition, first, end, KAFKA_TIMEOUT_MS);
+    *first = *end = -1;
+    rd_kafka_resp_err_t code = ask_watermarks(rk, topic, partition, first, end);
+    if (code) {
+        look_for_leader(rk, topic);
+        code = ask_watermarks(rk, topic, partition, first, end);
+    }
     if (code)
         return kafka_question_failed(rk, code, topic, err);
     // A broker that is losing the partition may answer without an offset and without an error.

@@ -34,6 +34,15 @@ static bool check_source(const struct config *config, struct err *err)
     return ok;
 }
 
+// A client goes on asking a broker that it is connected with, also one whose host is gone; another
+// client finds another broker.
+static bool open_anew(struct standby *standby, struct err *err)
+{
+    rd_kafka_destroy(standby->plain);
+    standby->plain = NULL;
+    return kafka_open_plain(standby->config, &standby->plain, err);
+}
+
 static bool look(struct standby *standby, struct err *err)
 {
     int64_t before = standby->end;
@@ -46,7 +55,7 @@ static bool look(struct standby *standby, struct err *err)
     standby->is_blind = !ok;
     if (standby->end != before || !ok)
         standby->moved_ms = clock_steady_ms();
-    return true;
+    return ok || open_anew(standby, err);
 }
 
 static bool is_alive(const struct standby *standby)

@@ -163,7 +163,7 @@ class Pipeline:
     def close(self):
         """Ends what still runs and removes all that was made, but for the files in the folder."""
         for started in self.programs:
-            started.end()
+            started.end_gently()
         self.topics.remove()
         self.mongodb.drop_database(self.name)
         self.mongodb.tailrace.checkpoints.delete_many(self._checkpoints())

@@ -70,6 +70,29 @@ class Brokers:
         assert f"{self.pipeline.name}.{self.pipeline.name}.t" in {topic for topic, _ in led_by_b}
 
 
+def test_standby_when_a_broker_goes_as_well(pipeline, database, figures):
+    """A host is gone with a publisher and with the broker that led its checkpoint: nobody says that it is."""
+    brokers = Brokers(pipeline)
+    pipeline.options["kafka"]["replication"] = 2
+    pipeline.options["publish"]["checkpoint_time"] = "500ms"
+    brokers.create_led_by_b(f"{pipeline.name}.checkpoint")
+    load.create(database, 40)
+    first = pipeline.start_publisher("--standby")
+    first.wait_for("started")
+    second = pipeline.start_publisher("--standby")
+    second.wait_for("standing by")
+    time.sleep(1)
+    with stack.asleep("kafka-b"):
+        first.kill()
+        begin = time.monotonic()
+        database.sql("UPDATE t SET n = n + 1")
+        second.wait_for("caught up", timeout=60)
+        figures(f"takes over {time.monotonic() - begin:.0f} s after")
+    stop(second)
+    pipeline.publish()
+    assert_each_change_once(pipeline)
+
+
 @pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
 def test_leader_that_slept(pipeline, database, delivery):
     brokers = Brokers(pipeline)

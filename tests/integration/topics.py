@@ -5,13 +5,15 @@ checksum have to be."""
 import json
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Producer,
+                             TopicPartition)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from tests.integration import wait
 
 PATIENCE_S = 30
-LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
+                  KafkaError._TIMED_OUT)  # the one who is asked is gone
 
 
 @dataclass(frozen=True)
@@ -135,30 +137,35 @@ class Topics:
         assert producer.flush(PATIENCE_S) == 0
 
     def _ends(self, places):
-        """(topic, partition) → offset behind its last record, committed or not."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
-                             "isolation.level": "read_uncommitted"})
-        try:
-            return {place: _end(consumer, place) for place in places}
-        finally:
-            consumer.close()
+        """(topic, partition) → offset behind its last record, committed or not. Asked again where a leader
+        has just changed, by another client, as one keeps in mind who led a partition."""
+        def ask():
+            consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.name}.test",
+                                 "isolation.level": "read_uncommitted"})
+            try:
+                return _ask_ends(consumer, places)
+            finally:
+                consumer.close()
+        return wait.until(ask, f"the ends of {places}")
 
     def changes(self, suffix):
         """All envelopes, tombstones left out."""
         return [record.change() for record in self.read(suffix) if record.value is not None]
 
 
-def _end(consumer, place):
-    """Asks again where the partition's leader has just changed, and where the client gives no offset."""
-    def ask():
-        try:
-            ends = consumer.get_watermark_offsets(TopicPartition(*place), timeout=PATIENCE_S)
-            return ends if ends and min(ends) >= 0 else None
-        except KafkaException as error:
-            if error.args[0].code() not in LEADER_CHANGES:
-                raise
-            return None
-    return wait.until(ask, f"the end of {place}")[1]
+def _ask_ends(consumer, places):
+    """None where a leader does not tell now."""
+    try:
+        found = consumer.offsets_for_times([TopicPartition(*place, OFFSET_END) for place in places], PATIENCE_S)
+    except KafkaException as error:
+        if error.args[0].code() not in LEADER_CHANGES:
+            raise
+        return None
+    for place in found:
+        if place.error and place.error.code() not in LEADER_CHANGES:
+            raise KafkaException(place.error)
+    is_told = all(not place.error and place.offset >= 0 for place in found)
+    return {(place.topic, place.partition): place.offset for place in found} if is_told else None
 
 
 def _read_to_end(consumer, ends):

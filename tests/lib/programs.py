@@ -112,6 +112,15 @@ class Program:
             self.process.kill()
             self.process.wait(10)
 
+    def end_gently(self):
+        """The same, but first by SIGTERM: what is killed may leave a transaction open that holds others up."""
+        if self.alive():
+            self.process.terminate()
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                self.end()
+
     def log(self):
         """What it has printed since it was last started."""
         with open(self.log_path, "rb") as log:
